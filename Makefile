@@ -1,0 +1,46 @@
+# One target for each thing a person does. Python is the one named here, or: make PYTHON=python3.13 run
+PYTHON ?= python3
+
+.PHONY: help run test lint lock clean
+
+help:
+	@echo "make run    open the console on checklist.toml"
+	@echo "make test   install what the tests need, then run them all"
+	@echo "make lint   formatting, lint, types, import direction"
+	@echo "make lock   resolve the lock files anew (needs uv)"
+	@echo "make clean  remove what the other targets made"
+
+run: .venv/run.stamp
+	@.venv/bin/gonogo
+
+test: .venv/test.stamp .parts/ready.stamp
+	@.venv/bin/python -m pytest --numprocesses auto $(ARGS)
+
+lint: .venv/test.stamp
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.venv/run.stamp: requirements.lock pyproject.toml tools/venv
+	@tools/venv $(PYTHON) requirements.lock
+	@touch $@
+
+.venv/test.stamp: requirements-test.lock pyproject.toml tools/venv
+	@tools/venv $(PYTHON) requirements-test.lock
+	@touch $@ .venv/run.stamp
+
+.parts/ready.stamp: tools/parts $(wildcard tests/servers/*.lock)
+	@tools/parts $(PYTHON)
+	@touch $@
+
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+lock:
+	$(LOCK) pyproject.toml --group build -o requirements.lock
+	$(LOCK) pyproject.toml --group build --group test -o requirements-test.lock
+	for part in tests/servers/*.in; do $(LOCK) $$part -o $${part%.in}.lock; done
+
+clean:
+	rm -rf .venv .parts .mypy_cache .ruff_cache .hypothesis dist

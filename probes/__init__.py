@@ -1,0 +1,1 @@
+"""The senses: parameters in, `Outcome` out. Nothing here knows of checklists."""

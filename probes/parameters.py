@@ -1,0 +1,107 @@
+"""What a probe is told: a frozen struct, read strictly, with the environment filled in at the last moment."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from probes.outcome import CannotTell, Reason
+
+Duration = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)?(ms|s|m|h|d)$", examples=["10s", "1.5h"])]
+"""A length of time as people write it: a number and ms, s, m, h or d."""
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(duration: str) -> float:
+    """Return a `Duration` in seconds."""
+    unit = duration.lstrip("0123456789.")
+    return float(duration.removesuffix(unit)) * _SECONDS[unit]
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every probe can be told.
+
+    A probe's own parameters derive from this: the fields are the TOML keys, their types and constraints are
+    the validation, and the class docstring is the help. A key without a default is required.
+
+    Attributes:
+        timeout: The deadline. When it passes the probe is ended and the verdict is `unknown: timeout`.
+    """
+
+    timeout: Duration = "30s"
+
+
+P = TypeVar("P", bound=Parameters)
+
+_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+
+class Expanded(msgspec.Struct, frozen=True):
+    """A raw parameter table with the environment filled in.
+
+    Attributes:
+        values: The table, ready to be converted.
+        read: The variables that were set, with the values taken from them.
+        unset: The variables that were not set and whose default was taken.
+    """
+
+    values: dict[str, object]
+    read: dict[str, str]
+    unset: tuple[str, ...]
+
+
+def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> Expanded:
+    """Replace `${NAME}` and `${NAME:-default}` in every string of a raw parameter table.
+
+    A variable that is empty counts as not set, as in a shell's `:-`.
+
+    Raises:
+        CannotTell: With `config`, if a variable without a default is not set.
+    """
+    read: dict[str, str] = {}
+    unset: list[str] = []
+    missing: list[str] = []
+
+    def one(match: re.Match[str]) -> str:
+        name = match["name"]
+        if value := environment.get(name):
+            read[name] = value
+            return value
+        if match["default"] is None:
+            missing.append(name)
+            return ""
+        unset.append(name)
+        return match["default"]
+
+    def walk(value: object) -> object:
+        if isinstance(value, str):
+            return _REFERENCE.sub(one, value)
+        if isinstance(value, list | tuple):
+            return [walk(part) for part in value]
+        if isinstance(value, Mapping):
+            return {key: walk(part) for key, part in value.items()}
+        return value
+
+    values = {key: walk(value) for key, value in raw.items()}
+    if missing:
+        names = " and ".join(dict.fromkeys(missing))
+        raise CannotTell(Reason.CONFIG, f"Not configured: set {names}.")
+    return Expanded(values, read, tuple(dict.fromkeys(unset)))
+
+
+def convert(raw: Mapping[str, object], kind: type[P], *, lax: bool = False) -> P:
+    """Read a raw table as the parameters of a probe.
+
+    Args:
+        raw: The table as it stands in the TOML file, or after `expand`.
+        kind: The probe's parameter struct.
+        lax: Accept numbers and booleans written as text, as a command line gives them.
+
+    Raises:
+        msgspec.ValidationError: On an unknown key, a wrong type or a missing or impossible value. The
+            message ends with the path of the offending key.
+    """
+    return msgspec.convert(dict(raw), kind, strict=not lax)

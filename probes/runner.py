@@ -1,0 +1,117 @@
+"""Runs a probe, wherever it has to run, and answers for what comes back.
+
+The runner owns deadlines, cancellation, concurrency and cleaning. Whatever happens, a run ends with an
+`Outcome`: doubt, bad parameters and bugs are `unknown` with a reason.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from probes import registry
+from probes.clean import clean, secrets_of
+from probes.outcome import CannotTell, Outcome, Reason, unknown
+from probes.parameters import Expanded, Parameters, convert, expand, seconds
+from probes.registry import BrokenProbeError, Probe, ProbeNotFoundError
+from probes.workers import Workers
+
+MAX_WAITING = 64
+"""Probes that wait for the network at the same time."""
+
+# Reasons that a better address, path or credential in the environment could cure.
+_CURABLE = frozenset(Reason) - {Reason.CRASHED, Reason.INTERNAL, Reason.LIMIT}
+
+
+class Runner:
+    """Runs probes, many at a time."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Prepare to run probes in a folder.
+
+        Args:
+            folder: What relative paths in parameters are relative to: the checklist's folder.
+            environment: Where `${NAME}` is looked up; this process's own by default.
+        """
+        self._folder = folder
+        self._environment = os.environ if environment is None else environment
+        self._workers = Workers()
+        self._waiting = asyncio.Semaphore(MAX_WAITING)
+        # More computing probes than cores would only spoil one another's deadline.
+        self._computing = asyncio.Semaphore(max(4, os.cpu_count() or 1))
+
+    async def run(self, use: str, raw: Mapping[str, object], *, lax: bool = False) -> Outcome:
+        """Run one probe to its end or its deadline.
+
+        Args:
+            use: The probe's name.
+            raw: Its parameters as they stand in the checklist, `${NAME}` and all.
+            lax: Read numbers and booleans out of text, as for a command line.
+
+        Returns:
+            The outcome, cleaned. The deadline counts from the moment the probe starts, not from the moment
+            it began to queue.
+
+        Raises:
+            asyncio.CancelledError: If the run was cancelled; its process has been told to end.
+        """
+        started_at, started = datetime.now().astimezone(), time.monotonic()
+        expanded = Expanded({}, {}, ())
+        try:
+            probe = registry.find(use)
+            expanded = expand(raw, self._environment)
+            given = convert(expanded.values, probe.parameters, lax=lax)
+            async with self._waiting if probe.waits else self._computing:
+                started_at, started = datetime.now().astimezone(), time.monotonic()
+                outcome = await self._execute(probe, given)
+        except CannotTell as doubt:
+            outcome = unknown(doubt.reason, doubt.message)
+        except ProbeNotFoundError as error:
+            outcome = unknown(Reason.CONFIG, f"Cannot run: {error}.")
+        except msgspec.ValidationError as error:
+            outcome = unknown(Reason.CONFIG, f"Bad parameters: {error}.")
+        except BrokenProbeError as error:
+            outcome = unknown(Reason.INTERNAL, str(error))
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
+            outcome = unknown(Reason.INTERNAL, f"Bug in the {use} probe: {type(error).__name__}: {error}")
+        duration = time.monotonic() - started
+        outcome = msgspec.structs.replace(
+            _advise(outcome, expanded), probe=use, started_at=started_at, duration=round(duration, 6)
+        )
+        return clean(outcome, secrets_of(expanded.read))
+
+    async def close(self) -> None:
+        """End everything this runner has started; return when nothing is left."""
+        await self._workers.close()
+
+    async def _execute(self, probe: Probe, given: Parameters) -> Outcome:
+        deadline = seconds(given.timeout)
+        if not probe.waits:
+            values = msgspec.to_builtins(given)
+            return await self._workers.run(probe.name, values, str(self._folder), deadline)
+        limit = asyncio.timeout(deadline)
+        try:
+            async with limit:
+                outcome = await cast("Awaitable[Outcome]", probe.function(given))
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return unknown(Reason.TIMEOUT, f"No result within {deadline:g} s; the probe was ended.")
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"it returned {type(outcome).__name__}, not an Outcome")
+        return outcome
+
+
+def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
+    """Name the environment variables that a doubt may come from: the probe cannot know where a value was."""
+    if outcome.reason not in _CURABLE:
+        return outcome
+    advice = [f"Set {' and '.join(expanded.unset)}."] if expanded.unset else []
+    if expanded.read:
+        advice.append(f"Check {' and '.join(expanded.read)}.")
+    return msgspec.structs.replace(outcome, summary=" ".join([outcome.summary, *advice]))

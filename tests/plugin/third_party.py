@@ -1,0 +1,105 @@
+"""Probes as a third party would install them, that can be told to misbehave."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
+from probes.parameters import Parameters
+
+
+class Misbehaviour(Parameters, frozen=True):
+    """What to do.
+
+    Attributes:
+        do: The behaviour.
+        file: A file to write a process id, or read a verdict.
+        text: Something to say.
+        count: How many.
+    """
+
+    do: str = "pass"
+    file: str = ""
+    text: str = "all is well"
+    count: int = 0
+
+
+_SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+_STUBBORN = (
+    "import os, signal, sys, time\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "os.setsid() if os.getpid() != os.getsid(0) else None\n"
+    "if os.fork(): time.sleep(600)\n"
+    "os.setsid()\n"
+    "open(sys.argv[1], 'a').write(f'{os.getpid()}\\n')\n"
+    "time.sleep(600)\n"
+)
+
+
+def _say(verdict: Verdict, text: str) -> Outcome:
+    return conclude([Check(name="said", verdict=verdict, observed=1.0, limit=2, message=text)], text)
+
+
+def blocks(params: Misbehaviour) -> Outcome:
+    """Misbehave in a process."""
+    note = Path(params.file) if params.file else None
+    if note is not None and params.do != "read":
+        with note.open("a") as out:
+            out.write(f"{os.getpid()}\n")
+    match params.do:
+        case "read":
+            return _say(Verdict((note or Path()).read_text().strip()), params.text)
+        case "folder":
+            return _say(Verdict.PASS, str(Path.cwd()))
+        case "raise":
+            raise ValueError(params.text)
+        case "doubt":
+            raise CannotTell(Reason.MISSING, params.text)
+        case "nothing":
+            return None  # type: ignore[return-value]  # a third party's mistake
+        case "sleep":
+            time.sleep(600)
+        case "ignore-term":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                time.sleep(600)
+        case "clean-up":
+            try:
+                time.sleep(600)
+            finally:
+                Path(params.text).write_text("cleaned")
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exit":
+            os._exit(3)
+        case "leave-child":
+            with Path(params.file).open("a") as out:
+                out.write(f"{subprocess.Popen(_SLEEPER, start_new_session=True).pid}\n")
+        case "escape":
+            subprocess.Popen([sys.executable, "-c", _STUBBORN, params.file], start_new_session=True, env={})
+            while len(Path(params.file).read_text().split()) < 2:
+                time.sleep(0.01)
+            time.sleep(600)
+        case "huge":
+            return _say(Verdict.PASS, "x" * params.count)
+    return _say(Verdict.PASS, params.text)
+
+
+async def waits(params: Misbehaviour) -> Outcome:
+    """Misbehave on the loop."""
+    match params.do:
+        case "raise":
+            raise ValueError(params.text)
+        case "timeout":
+            raise TimeoutError(params.text)
+        case "nothing":
+            return None  # type: ignore[return-value]  # a third party's mistake
+        case "sleep":
+            await asyncio.sleep(600)
+    return _say(Verdict.PASS, params.text)

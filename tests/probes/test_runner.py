@@ -1,0 +1,203 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from probes.outcome import Outcome, Reason, Verdict
+from probes.runner import Runner
+from tests.conftest import wait_until
+
+RunProbe = Callable[..., Awaitable[Outcome]]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def pids(file: Path) -> list[int]:
+    return [int(word) for word in file.read_text().split()] if file.exists() else []
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_an_outcome_comes_back_whole_and_stamped(run_probe: RunProbe, use: str) -> None:
+    outcome = await run_probe(use, text="fine")
+    assert (outcome.probe, outcome.verdict, outcome.summary) == (use, Verdict.PASS, "fine")
+    assert outcome.checks[0].limit == 2
+    assert outcome.started_at.utcoffset() is not None
+    assert outcome.duration > 0
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_deadline_ends_the_run_as_unknown_timeout(run_probe: RunProbe, use: str) -> None:
+    outcome = await run_probe(use, do="sleep", timeout="200ms")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.TIMEOUT)
+    assert "0.2 s" in outcome.summary
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_bug_in_a_probe_is_unknown_internal_and_names_itself(run_probe: RunProbe, use: str) -> None:
+    outcome = await run_probe(use, do="raise", text="boom")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+    assert "ValueError: boom" in outcome.summary
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_probe_that_returns_no_outcome_is_a_bug(run_probe: RunProbe, use: str) -> None:
+    outcome = await run_probe(use, do="nothing")
+    assert outcome.reason is Reason.INTERNAL
+    assert "NoneType" in outcome.summary
+
+
+async def test_a_probe_own_timeout_error_is_not_the_deadline(run_probe: RunProbe) -> None:
+    outcome = await run_probe("test-async", do="timeout", text="socket")
+    assert outcome.reason is Reason.INTERNAL
+
+
+@pytest.mark.parametrize("do", ["ignore-term", "stop"])
+async def test_a_run_that_takes_no_term_is_killed(run_probe: RunProbe, tmp_path: Path, do: str) -> None:
+    note = tmp_path / "pids"
+    outcome = await run_probe("test-blocking", do=do, file=str(note), timeout="1s")
+    assert outcome.reason is Reason.TIMEOUT
+    assert not [pid for pid in pids(note) if alive(pid)]
+
+
+async def test_a_run_that_is_ended_cleans_up_first(run_probe: RunProbe, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    await run_probe("test-blocking", do="clean-up", text=str(mark), timeout="1s")
+    assert mark.read_text() == "cleaned"
+
+
+async def test_descendants_that_forked_twice_out_of_the_session_are_ended(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    note = tmp_path / "pids"
+    outcome = await run_probe("test-blocking", do="escape", file=str(note), timeout="2s")
+    assert outcome.reason is Reason.TIMEOUT
+    assert len(pids(note)) == 2
+    assert not [pid for pid in pids(note) if alive(pid)]
+
+
+async def test_what_a_finished_run_left_behind_is_ended(run_probe: RunProbe, tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    outcome = await run_probe("test-blocking", do="leave-child", file=str(note))
+    assert outcome.verdict is Verdict.PASS
+    assert len(pids(note)) == 2
+    assert not [pid for pid in pids(note) if alive(pid)]
+
+
+async def test_one_ended_run_leaves_its_neighbours_alone(runner: Runner, tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    neighbour = asyncio.create_task(runner.run("test-blocking", {"do": "leave-child", "file": str(note)}))
+    sleeper = asyncio.create_task(runner.run("test-blocking", {"do": "sleep", "file": str(note)}))
+    while len(pids(note)) < 3:
+        await asyncio.sleep(0.01)
+    ended = await runner.run("test-blocking", {"do": "ignore-term", "timeout": "200ms"})
+    assert ended.reason is Reason.TIMEOUT
+    assert (await neighbour).verdict is Verdict.PASS
+    assert not sleeper.done()
+    sleeper.cancel()
+
+
+@pytest.mark.parametrize(("do", "said"), [("segfault", "SIGSEGV"), ("exit", "exit code 3")])
+async def test_a_crash_is_unknown_crashed(run_probe: RunProbe, do: str, said: str) -> None:
+    outcome = await run_probe("test-blocking", do=do)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CRASHED)
+    assert said in outcome.summary
+    assert (await run_probe("test-blocking")).verdict is Verdict.PASS
+
+
+async def test_cancelling_ends_the_process(runner: Runner, tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    task = asyncio.create_task(runner.run("test-blocking", {"do": "sleep", "file": str(note)}))
+    while not pids(note):
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(wait_until, lambda: not alive(pids(note)[0]), "the process ended")
+
+
+async def test_closing_ends_every_run_and_the_server(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    runner = Runner(tmp_path)
+    runs = [
+        asyncio.create_task(runner.run("test-blocking", {"do": do, "file": str(note)}))
+        for do in ("sleep", "ignore-term", "escape")
+    ]
+    while len(pids(note)) < 4:
+        await asyncio.sleep(0.01)
+    server = psutil.Process(pids(note)[0]).parent()
+    await runner.close()
+    assert not [pid for pid in pids(note) if alive(pid)]
+    assert server is not None
+    assert not alive(server.pid)
+    assert {(await run).verdict for run in runs} == {Verdict.UNKNOWN}
+
+
+def test_nothing_outlives_a_program_that_is_killed(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    program = (
+        "import asyncio, sys; from pathlib import Path; from probes.runner import Runner\n"
+        "r = Runner(Path('.'))\n"
+        "asyncio.run(r.run('test-blocking', {'do': 'escape', 'file': sys.argv[1]}))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(note)]) as process:
+        wait_until(lambda: len(pids(note)) == 2, "the probe runs")
+        os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: not any(alive(pid) for pid in pids(note)), "the probe's processes ended")
+
+
+async def test_an_outcome_too_large_to_take_is_cut(run_probe: RunProbe) -> None:
+    outcome = await run_probe("test-blocking", do="huge", count=100_000)
+    assert outcome.verdict is Verdict.PASS
+    assert len(outcome.summary) == 2_000
+    outcome = await run_probe("test-blocking", do="huge", count=9_000_000)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+
+
+async def test_a_probe_runs_in_the_folder_of_the_checklist(run_probe: RunProbe, tmp_path: Path) -> None:
+    assert (await run_probe("test-blocking", do="folder")).summary == str(tmp_path)
+
+
+async def test_doubt_names_the_variable_to_set_or_to_check(tmp_path: Path) -> None:
+    raw = {"do": "doubt", "text": "No such place."}
+    unset = {**raw, "file": "${WHERE:-}"}
+    runner = Runner(tmp_path, {"ELSEWHERE": str(tmp_path / "pids")})
+    assert (await runner.run("test-blocking", raw)).summary == "No such place."
+    assert (await runner.run("test-blocking", unset)).summary == "No such place. Set WHERE."
+    read = await runner.run("test-blocking", {**raw, "file": "${ELSEWHERE}"})
+    assert read.summary == "No such place. Check ELSEWHERE."
+    missing = await runner.run("test-blocking", {"file": "${NOWHERE}"})
+    assert (missing.reason, missing.summary) == (Reason.CONFIG, "Not configured: set NOWHERE.")
+    await runner.close()
+
+
+async def test_secrets_from_the_environment_never_come_back(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, {"API_TOKEN": "hunter2hunter2", "PLACE_URL": "redis://user:swordfish@host:1/0"})
+    raw: dict[str, object] = {"text": "${API_TOKEN} at ${PLACE_URL} and swordfish"}
+    for use in ("test-async", "test-blocking"):
+        outcome = await runner.run(use, raw)
+        assert outcome.summary == "*** at redis://***@host:1/0 and ***"
+        assert outcome.checks[0].message == outcome.summary
+    await runner.close()
+
+
+async def test_bad_parameters_are_unknown_config(run_probe: RunProbe) -> None:
+    for use, raw in (("test-async", {"dooo": 1}), ("test-async", {"timeout": "soon"}), ("nobody", {})):
+        outcome = await run_probe(use, **raw)
+        assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+async def test_a_package_whose_entry_point_leads_nowhere_is_unknown(run_probe: RunProbe) -> None:
+    outcome = await run_probe("test-broken")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+    assert "test-broken" in outcome.summary
