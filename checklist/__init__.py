@@ -1,0 +1,1 @@
+"""The rules: what an item is, its life, the gate, the files and the reports. Draws nothing."""

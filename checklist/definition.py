@@ -1,0 +1,244 @@
+"""What must be true before a release: the structs of checklist.toml, read strictly."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from checklist.reading import FileError, Wrong, explain, keyed, nearest, parse_toml, read_text, value_at
+from checklist.toml_lines import find_line
+from probes import registry
+from probes.parameters import Duration, convert
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """Which probe proves an item, with its parameters as written: `${NAME}` is not yet filled in."""
+
+    use: str
+    parameters: dict[str, object]
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One thing that must be true.
+
+    Attributes:
+        id: Stable name; the status file refers to it.
+        section: The panel it is shown in.
+        title: What must be true, in words.
+        severity: `blocker` holds the gate; `advisory` is shown and reported only.
+        cause: What was suspected when the item was found open.
+        owner: Who sees to it.
+        due: Last day on which it should be resolved.
+        steps: What to do, in order.
+        links: Where to read more.
+        after: Ids of items that must be green before this one means anything.
+        fresh_for: How long evidence proves anything.
+        probe: The sense bound to the item; None makes it manual.
+    """
+
+    id: str
+    section: str
+    title: str
+    severity: Literal["blocker", "advisory"]
+    cause: str
+    owner: str
+    due: date | None
+    steps: tuple[str, ...]
+    links: tuple[str, ...]
+    after: tuple[str, ...]
+    fresh_for: Duration
+    probe: Binding | None
+
+    @cached_property
+    def hash(self) -> str:
+        """Identity of the definition: evidence for another definition proves nothing."""
+        return _digest(self)
+
+
+class Checklist(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A whole checklist."""
+
+    title: str
+    release: str
+    environment: str
+    items: tuple[Item, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """Identity of what is checked; comments and layout do not count."""
+        return _digest(self)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Item]:
+        """The items by id."""
+        return {item.id: item for item in self.items}
+
+    @cached_property
+    def sections(self) -> Mapping[str, tuple[Item, ...]]:
+        """The items by section, in the order in which the sections first appear."""
+        sections: dict[str, list[Item]] = {}
+        for item in self.items:
+            sections.setdefault(item.section, []).append(item)
+        return {name: tuple(items) for name, items in sections.items()}
+
+
+def _digest(value: msgspec.Struct) -> str:
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
+    title: Text
+    release: str = ""
+    environment: str = ""
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    id: Id
+    title: Text
+    section: Text = "General"
+    severity: Literal["blocker", "advisory"] = "blocker"
+    cause: str = ""
+    owner: str = ""
+    due: date | None = None
+    steps: tuple[Text, ...] = ()
+    links: tuple[Text, ...] = ()
+    after: tuple[str, ...] = ()
+    fresh_for: Duration = "24h"
+    probe: dict[str, object] | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    checklist: _Head
+    items: tuple[_Item, ...] = ()
+
+
+_KEYS = {
+    "": _File.__struct_fields__,
+    "checklist": _Head.__struct_fields__,
+    "items": _Item.__struct_fields__,
+}
+
+
+def load(path: Path) -> Checklist:
+    """Read a checklist file.
+
+    Raises:
+        FileError: If it cannot be read, is not TOML, or does not describe a checklist.
+    """
+    return parse(read_text(path), path)
+
+
+def parse(text: str, path: Path) -> Checklist:
+    """Read a checklist from the text of its file; `path` is for messages only.
+
+    Raises:
+        FileError: As `load`; names file, line, item and key.
+    """
+    raw = parse_toml(text, path)
+    try:
+        return _build(raw)
+    except Wrong as error:
+        raise FileError(path, find_line(text, error.path) or 1, error.message) from None
+
+
+def _build(raw: dict[str, object]) -> Checklist:
+    try:
+        file = msgspec.convert(raw, _File)
+    except msgspec.ValidationError as error:
+        where, message = explain(error, raw, _KEYS)
+        raise Wrong(where, _about(raw, where, message)) from None
+    items = tuple(_item(entry, index) for index, entry in enumerate(file.items))
+    _check_relations(items)
+    head = file.checklist
+    return Checklist(title=head.title, release=head.release, environment=head.environment, items=items)
+
+
+def _item(entry: _Item, index: int) -> Item:
+    fields = msgspec.structs.asdict(entry)
+    fields["probe"] = None if entry.probe is None else _binding(entry.id, entry.probe, index)
+    return Item(**fields)
+
+
+def _binding(item: str, table: dict[str, object], index: int) -> Binding:
+    where = ("items", index, "probe")
+    use = table.get("use")
+    if not isinstance(use, str):
+        raise Wrong((*where, "use"), f'item {item!r}: its probe needs a `use`, such as `use = "redis"`')
+    parameters = {key: value for key, value in table.items() if key != "use"}
+    try:
+        kind = registry.find(use).parameters
+    except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
+        raise Wrong((*where, "use"), f"item {item!r}: {error}") from None
+    checked = dict(parameters)
+    while True:
+        try:
+            convert(checked, kind)
+        except msgspec.ValidationError as error:
+            path, message = explain(error, checked, {"": kind.__struct_fields__})
+            key = path[0] if path else None
+            # What the environment fills in can only be judged when the probe runs.
+            if isinstance(key, str) and "${" in str(checked.get(key, "")):
+                del checked[key]
+                continue
+            missing = re.fullmatch(r"needs a key '(.+)'", message)
+            if missing and missing[1] in parameters:
+                break
+            raise Wrong((*where, *path), f"item {item!r}: probe {use}: {keyed(path, message)}") from None
+        break
+    return Binding(use, parameters)
+
+
+def _check_relations(items: tuple[Item, ...]) -> None:
+    seen: dict[str, int] = {}
+    for index, item in enumerate(items):
+        if item.id in seen:
+            raise Wrong(("items", index, "id"), f"item {item.id!r}: another item has this id already")
+        seen[item.id] = index
+    for index, item in enumerate(items):
+        for parent in item.after:
+            if parent not in seen:
+                near = nearest(parent, seen)
+                raise Wrong(("items", index, "after"), f"item {item.id!r}: after: no item {parent!r}{near}")
+    after = {item.id: item.after for item in items}
+    done: set[str] = set()
+    for item in items:
+        if cycle := _cycle(item.id, after, done):
+            where = ("items", seen[cycle[0]], "after")
+            raise Wrong(where, f"item {cycle[0]!r}: after: goes in a circle: {' after '.join(cycle)}")
+
+
+def _cycle(start: str, after: Mapping[str, tuple[str, ...]], done: set[str]) -> list[str]:
+    """Return the ids along a cycle reachable from `start`, or nothing; remember in `done` what has none."""
+    trail = [start]
+    pending = [iter(after[start])]
+    while pending:
+        parent = next(pending[-1], None)
+        if parent is None:
+            done.add(trail.pop())
+            pending.pop()
+        elif parent in trail:
+            return [*trail[trail.index(parent) :], parent]
+        elif parent not in done:
+            trail.append(parent)
+            pending.append(iter(after[parent]))
+    return []
+
+
+def _about(raw: object, where: Sequence[str | int], message: str) -> str:
+    """Say which item or table a message is about."""
+    match list(where):
+        case ["items", int(index), *rest]:
+            name = value_at(raw, ("items", index, "id"))
+            label = f"item {name!r}" if isinstance(name, str) else f"item number {index + 1}"
+            return f"{label}: {keyed(rest, message)}"
+        case [str(table), *rest] if rest:
+            return f"[{table}]: {keyed(rest, message)}"
+    return keyed(where, message)

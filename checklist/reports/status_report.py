@@ -1,0 +1,106 @@
+"""The state of everything at one moment: what `gonogo status` prints and every other report builds on."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from checklist.definition import Checklist
+from checklist.gate import Gate, decide
+from checklist.lifecycle import State, days_late, states
+from checklist.status import Attestation, Claim, Reopening, Status, Waiver
+from probes.outcome import Outcome
+
+
+class ChecklistReport(msgspec.Struct, frozen=True):
+    """Which checklist this is about."""
+
+    title: str
+    release: str
+    environment: str
+    hash: str
+
+
+class StepReport(msgspec.Struct, frozen=True):
+    """One step, and whether it is ticked."""
+
+    text: str
+    done: bool
+
+
+class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One item with all that is known of it.
+
+    Attributes:
+        overdue: Whether it was claimed after it was due, or is still not green after it.
+        days_late: By how many days.
+        probe: The name of its probe; None for a manual item.
+        evidence: The newest outcome of its probe.
+
+    The other attributes are those of the item and its facts.
+    """
+
+    id: str
+    section: str
+    title: str
+    owner: str
+    due: date | None
+    overdue: bool
+    days_late: int
+    severity: str
+    state: State
+    probe: str | None
+    cause: str
+    steps: tuple[StepReport, ...]
+    claim: Claim | None
+    attestation: Attestation | None
+    waiver: Waiver | None
+    reopening: Reopening | None
+    evidence: Outcome | None
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of everything at one moment."""
+
+    checklist: ChecklistReport
+    gate: Gate
+    items: tuple[ItemReport, ...]
+
+
+def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
+    """Put together what is known at a moment."""
+    found = states(checklist, status, now)
+    items = []
+    for item in checklist.items:
+        facts, state = status.of(item.id), found[item.id]
+        late = days_late(item, facts, state, now.date())
+        items.append(
+            ItemReport(
+                id=item.id,
+                section=item.section,
+                title=item.title,
+                owner=item.owner,
+                due=item.due,
+                overdue=late > 0,
+                days_late=late,
+                severity=item.severity,
+                state=state,
+                probe=item.probe.use if item.probe else None,
+                cause=item.cause,
+                steps=tuple(StepReport(text, text in facts.steps) for text in item.steps),
+                claim=facts.claim,
+                attestation=facts.attestation,
+                waiver=facts.waiver,
+                reopening=facts.reopening,
+                evidence=facts.evidence.outcome if facts.evidence else None,
+            )
+        )
+    return StatusReport(
+        checklist=ChecklistReport(checklist.title, checklist.release, checklist.environment, checklist.hash),
+        gate=decide(checklist, status, now),
+        items=tuple(items),
+    )
+
+
+def encode(document: msgspec.Struct) -> bytes:
+    """Return a report or an outcome as JSON, indented, with a newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

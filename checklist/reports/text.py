@@ -1,0 +1,125 @@
+"""Reports as plain text for a terminal or a log. One glyph and one word a state: nothing rests on colour."""
+
+from datetime import datetime
+
+from checklist.lifecycle import State, counts
+from checklist.reports.status_report import ItemReport, StatusReport
+from probes.outcome import Check, Figure, Outcome, Verdict
+
+GLYPHS = {
+    State.VERIFIED: "✓",
+    State.ATTESTED: "●",
+    State.WAIVED: "≈",
+    State.RESOLVED: "○",
+    State.REOPENED: "✗",
+    State.STALE: "◌",
+    State.INHIBITED: "·",
+    State.OPEN: "□",
+}
+"""A glyph for each state. `verified` and `attested` differ: green belongs to the sensor."""
+
+VERDICT_GLYPHS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
+
+
+def status(report: StatusReport, now: datetime) -> str:
+    """Return the gate, its reasons and every item."""
+    head = report.checklist
+    name = " · ".join(part for part in (head.title, head.release, head.environment) if part)
+    lines = [f"{report.gate.line}  {name}", ""]
+    lines += [f"  {reason}" for reason in report.gate.reasons]
+    section = ""
+    width = max((len(item.id) for item in report.items), default=0)
+    for item in report.items:
+        if item.section != section:
+            section = item.section
+            lines += ["", section]
+        lines.append(f"  {GLYPHS[item.state]} {item.id:<{width}}  {item.state:<9}  {item.title}")
+        lines += [f"    {' ' * width}{detail}" for detail in _details(item, now)]
+    lines += ["", summary(report)]
+    return "\n".join(lines) + "\n"
+
+
+def summary(report: StatusReport) -> str:
+    """Return one line that counts: "7 items: 5 resolved, 2 open; 0 verified; 1 overdue"."""
+    found = counts({item.id: item.state for item in report.items})
+    parts = [f"{number} {state}" for state, number in found.items()]
+    if State.VERIFIED not in found:
+        parts.append("none verified")
+    late = sum(item.overdue for item in report.items)
+    if late:
+        parts.append(f"{late} late")
+    return f"{len(report.items)} items: {', '.join(parts)}"
+
+
+def _details(item: ItemReport, now: datetime) -> list[str]:
+    lines = []
+    if item.claim:
+        lines.append(f"resolved by {item.claim.by} on {item.claim.on}: {item.claim.action}")
+    if item.attestation:
+        lines.append(f"attested by {item.attestation.by}: {item.attestation.note}")
+    if item.waiver:
+        lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {item.waiver.why}")
+    if item.reopening:
+        lines.append(f"reopened by {item.reopening.by}: {item.reopening.why}")
+    if item.due and item.overdue:
+        lines.append(f"due {item.due}, {days(item.days_late)} late")
+    elif item.due:
+        lines.append(f"due {item.due}")
+    if item.evidence:
+        age = ago((now - item.evidence.started_at).total_seconds())
+        lines.append(f"{item.evidence.verdict}, {age}: {item.evidence.summary}")
+    return lines
+
+
+def outcome(found: Outcome) -> str:
+    """Return an outcome with its evidence line by line."""
+    reason = f" ({found.reason})" if found.reason else ""
+    lines = [
+        f"{VERDICT_GLYPHS[found.verdict]} {found.probe}: {found.verdict}{reason}: {found.summary}",
+        *(f"  {VERDICT_GLYPHS[check.verdict]} {check_line(check)}" for check in found.checks),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def check_line(check: Check) -> str:
+    """Return one line of evidence: name, observed value against its limit, message."""
+    line = check.name
+    if check.observed is not None:
+        line += f"  {figure(check.observed, check.unit)}"
+        if check.limit is not None:
+            line += f" (limit {figure(check.limit, check.unit)})"
+    return f"{line}  {check.message}" if check.message else line
+
+
+def figure(value: Figure, unit: str | None) -> str:
+    """Return a figure with its unit, bytes in binary multiples, no more digits than mean something."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if unit == "B":
+        size, power = float(value), 0
+        while abs(size) >= 1024 and power < 5:  # noqa: PLR2004  # binary multiples, up to PiB
+            size, power = size / 1024, power + 1
+        return f"{size:.1f} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}" if power else f"{value:g} B"
+    number = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
+    return f"{number} {unit}" if unit else number
+
+
+def ago(seconds: float) -> str:
+    """Return an age in its largest unit: "just now", "3 min ago", "5 h ago", "2 d ago"."""
+    age = short_ago(seconds)
+    if age == "now":
+        return "just now"
+    return f"{age[:-1]} {({'m': 'min'}).get(age[-1], age[-1])} ago"
+
+
+def short_ago(seconds: float) -> str:
+    """Return an age in few cells: "now" up to a minute, then "3m", "5h", "2d"."""
+    for size, unit in ((2 * 86_400, "d"), (2 * 3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // {'d': 86_400, 'h': 3_600, 'm': 60}[unit])}{unit}"
+    return "now"
+
+
+def days(number: int) -> str:
+    """Return a number of days in words."""
+    return f"{number} day" if number == 1 else f"{number} days"

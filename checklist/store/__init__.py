@@ -1,0 +1,60 @@
+"""Where status lives. Nothing but a store knows."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from checklist.status import Status
+
+
+class Change(NamedTuple):
+    """One change, to be applied to whatever the status is when it is this change's turn.
+
+    Attributes:
+        apply: From the status before, with the new revision already set, to the status after.
+        item: The item a person changes, if a person does.
+        facts: Which of its facts. If another writer changed one of them since it was read, it is a conflict.
+    """
+
+    apply: Callable[[Status], Status]
+    item: str = ""
+    facts: tuple[str, ...] = ()
+
+
+class StoreError(Exception):
+    """The status could not be read or saved; what was there before still stands."""
+
+
+class ConflictError(StoreError):
+    """Another writer changed the same fact of the same item first."""
+
+    def __init__(self, item: str, fact: str, status: Status) -> None:
+        """Take the fact in dispute, and the status as the other writer left it."""
+        super().__init__(
+            f"{item}: its {fact} was changed by somebody else meanwhile; look at it and try again"
+        )
+        self.item = item
+        self.fact = fact
+        self.status = status
+
+
+class Store(Protocol):
+    """Keeps a status where it outlives the program."""
+
+    def load(self) -> Status:
+        """Return the status as it is now; an empty one if none was ever saved.
+
+        Raises:
+            StoreError: If there is one but it cannot be read.
+        """
+
+    def apply(self, change: Change, known: Status) -> Status:
+        """Apply one change and return the status after it. When this returns, the change is on disk.
+
+        Args:
+            change: What to do.
+            known: The status that whoever made the change was looking at.
+
+        Raises:
+            ConflictError: If a fact that the change is about is no longer as in `known`.
+            StoreError: If it could not be saved.
+        """

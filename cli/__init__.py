@@ -1,0 +1,1 @@
+"""The door: the `gonogo` command, for shells and pipelines. Opens the console only when asked to."""

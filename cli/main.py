@@ -1,0 +1,372 @@
+"""The `gonogo` command. Commands parse and print; what they do is done by a `Session`.
+
+What a command needs is imported inside it: `gonogo status` in a pipeline loads neither the console nor a
+client library.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import click
+
+from cli.exits import Exit, narrate, of_gate, of_items, of_outcome, refuse
+
+if TYPE_CHECKING:
+    from checklist.session import Event, Session
+
+DEFAULT = "checklist.toml"
+T = TypeVar("T")
+
+
+class Door(click.Group):
+    """A group whose first word may also be a checklist to open."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `gonogo [CHECKLIST]` as `gonogo console [CHECKLIST]`."""
+        if not args or (args[0] not in self.commands and not args[0].startswith("-")):
+            args = ["console", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gonogo", message="%(prog)s %(version)s")
+def command() -> None:
+    """Prove a production-readiness checklist before a release: GO or NO-GO.
+
+    `gonogo [CHECKLIST]` opens the console; the commands below are for shells and pipelines.
+
+    Exit codes: 0 GO, 1 NO-GO, 2 the checklist, its status or the call is wrong, 3 a probe could not tell,
+    130 interrupted.
+    """
+
+
+def checklist_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--checklist PATH`."""
+    return click.option(
+        "--checklist",
+        type=click.Path(path_type=Path),
+        help=f"The checklist. Default: {DEFAULT} here or in a parent folder.",
+    )(function)
+
+
+def format_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--format text|json`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="For people or for programs.",
+    )(function)
+
+
+def output_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `-o FILE`."""
+    return click.option(
+        "-o", "--output", type=click.Path(path_type=Path), help="Write there instead of to standard output."
+    )(function)
+
+
+def by_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--by NAME`."""
+    return click.option("--by", help="Who says so. Default: git's user.name, then the login name.")(function)
+
+
+DATE = click.DateTime(["%Y-%m-%d"])
+
+
+@command.command(hidden=True)
+@click.argument("path", type=click.Path(path_type=Path), required=False, metavar="[CHECKLIST]")
+@click.option("--checklist", type=click.Path(path_type=Path), hidden=True)
+def console(path: Path | None, checklist: Path | None) -> None:
+    """Open the console."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        refuse("the console needs a terminal; in a script use `gonogo status` or `gonogo check`")
+    session = _open(_find(path or checklist))
+    from tui.app import open_console
+
+    sys.exit(open_console(session))
+
+
+@command.command()
+@format_option
+@output_option
+@checklist_option
+def status(form: str, output: Path | None, checklist: Path | None) -> None:
+    """Show the gate and every item from what is recorded. Runs nothing."""
+    from checklist import definition
+    from checklist.reading import FileError
+    from checklist.reports import status_report, text
+    from checklist.session import now, open_store
+    from checklist.store import StoreError
+
+    path = _find(checklist)
+    try:
+        known = definition.load(path)
+        moment = now()
+        report = status_report.build(known, open_store(path, known).load(), moment)
+    except (FileError, StoreError) as error:
+        refuse(str(error))
+    _put(text.status(report, moment) if form == "text" else status_report.encode(report), output)
+    sys.exit(of_gate(report))
+
+
+@command.command()
+@click.argument("ids", nargs=-1)
+@format_option
+@output_option
+@checklist_option
+def check(ids: tuple[str, ...], form: str, output: Path | None, checklist: Path | None) -> None:
+    """Run probes and record the evidence. Without IDS this is the final check, which alone can make GO."""
+    from checklist.reports import status_report, text
+
+    session = _open(_find(checklist))
+    session.listen(_narrator())
+    result = _run(session, lambda: session.check(ids or None))
+    report = session.report()
+    if form == "json":
+        _put(status_report.encode(result), output)
+    elif result.final or not ids:
+        _put(text.status(report, result.time), output)
+    else:
+        _put(
+            "".join(text.outcome(item.evidence) for item in report.items if item.id in ids and item.evidence),
+            output,
+        )
+    chosen = tuple(item for item in report.items if item.id in ids)
+    sys.exit(of_items(chosen) if ids else of_gate(report))
+
+
+@command.command()
+@click.argument("id_", metavar="ID")
+@click.option("--action", required=True, help="What was done.")
+@click.option("--on", type=DATE, help="The day on which it was resolved. Default: today.")
+@by_option
+@checklist_option
+def resolve(id_: str, action: str, on: datetime | None, by: str | None, checklist: Path | None) -> None:
+    """Claim an item resolved. A claim is proven by `gonogo check ID`."""
+    session = _open(_find(checklist))
+    day = on.date() if on else None
+    _run(session, lambda: session.claim(id_, by=_name(by), action=action, on=day))
+    narrate(f"{id_}: resolved, not yet proven; prove it with: gonogo check {id_}")
+
+
+@command.command()
+@click.argument("id_", metavar="ID")
+@click.option("--note", required=True, help="What was seen or agreed.")
+@by_option
+@checklist_option
+def attest(id_: str, note: str, by: str | None, checklist: Path | None) -> None:
+    """Answer by name for a manual item."""
+    session = _open(_find(checklist))
+    _run(session, lambda: session.attest(id_, by=_name(by), note=note))
+    narrate(f"{id_}: attested")
+
+
+@command.command()
+@click.argument("id_", metavar="ID")
+@click.option("--why", required=True, help="Why it is accepted for now.")
+@click.option("--until", type=DATE, required=True, help="The last day on which the waiver holds.")
+@by_option
+@checklist_option
+def waive(id_: str, why: str, until: datetime, by: str | None, checklist: Path | None) -> None:
+    """Accept an item as it is, up to and including a day. Waivers stay counted in the verdict."""
+    session = _open(_find(checklist))
+    _run(session, lambda: session.waive(id_, by=_name(by), why=why, until=until.date()))
+    narrate(f"{id_}: waived until {until:%Y-%m-%d}")
+
+
+@command.command()
+@click.argument("id_", metavar="ID")
+@click.option("--why", required=True, help="Why it is open again.")
+@by_option
+@checklist_option
+def reopen(id_: str, why: str, by: str | None, checklist: Path | None) -> None:
+    """Take an item back to open: claim, attestation and waiver go, older evidence proves nothing."""
+    session = _open(_find(checklist))
+    _run(session, lambda: session.reopen(id_, by=_name(by), why=why))
+    narrate(f"{id_}: reopened")
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.argument("use", required=False)
+@click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--list", "list_", is_flag=True, help="List the installed probes.")
+@format_option
+@output_option
+def probe(use: str | None, parameters: tuple[str, ...], list_: bool, form: str, output: Path | None) -> None:
+    """Run one probe by hand, without a checklist.
+
+    A VALUE that starts with [ or { is read as TOML; ${NAME} is taken from the environment.
+    """
+    import asyncio
+
+    from checklist.reports import text
+    from checklist.reports.status_report import encode
+    from probes import registry
+    from probes.outcome import Outcome
+    from probes.runner import Runner
+
+    if list_ or use is None:
+        _put("".join(f"{name}\n" for name in registry.names()), output)
+        sys.exit(Exit.GO if list_ else Exit.USAGE)
+    raw = dict(_parameter(word) for word in parameters)
+    _refuse_bad_parameters(use, raw)
+
+    async def once() -> Outcome:
+        runner = Runner(Path.cwd())
+        try:
+            return await runner.run(use, raw, lax=True)
+        finally:
+            await runner.close()
+
+    try:
+        outcome = asyncio.run(once())
+    except KeyboardInterrupt:
+        _interrupted()
+    _put(text.outcome(outcome) if form == "text" else encode(outcome), output)
+    sys.exit(of_outcome(outcome.verdict))
+
+
+def _parameter(word: str) -> tuple[str, object]:
+    import tomllib
+
+    key, equals, value = word.partition("=")
+    if not equals or not key:
+        refuse(f"{word!r}: expected KEY=VALUE")
+    if value.startswith(("[", "{")):
+        try:
+            return key, tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            refuse(f"{key}: not a TOML value: {error}")
+    return key, value
+
+
+def _refuse_bad_parameters(use: str, raw: dict[str, object]) -> None:
+    """Tell a wrong call (exit 2) from a probe that could not tell (exit 3)."""
+    import msgspec
+
+    from checklist.reading import explain, keyed
+    from probes import registry
+    from probes.outcome import CannotTell
+    from probes.parameters import convert, expand
+
+    try:
+        kind = registry.find(use).parameters
+        convert(expand(raw).values, kind, lax=True)
+    except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
+        refuse(str(error))
+    except msgspec.ValidationError as error:
+        path, message = explain(error, raw, {"": kind.__struct_fields__})
+        refuse(f"probe {use}: {keyed(path, message)}")
+    except CannotTell:
+        pass  # an unset variable is the probe's own doubt: unknown, config
+
+
+def _find(path: Path | None) -> Path:
+    """Return the checklist that is meant: the one named, or the nearest above the current folder."""
+    if path is not None:
+        return path / DEFAULT if path.is_dir() else path
+    here = Path.cwd()
+    found = next((folder for folder in (here, *here.parents) if (folder / DEFAULT).is_file()), None)
+    if found is None:
+        refuse(f"no {DEFAULT} here or in a parent folder; name one: gonogo PATH")
+    return found / DEFAULT
+
+
+def _open(path: Path) -> "Session":
+    from checklist.reading import FileError
+    from checklist.session import Session
+    from checklist.store import StoreError
+
+    try:
+        return Session.open(path)
+    except (FileError, StoreError) as error:
+        refuse(str(error))
+
+
+def _run(session: "Session", action: Callable[[], Awaitable[T]]) -> T:
+    """Do one thing with a session and end everything it started, whatever happens."""
+    import asyncio
+
+    from checklist.store import StoreError
+
+    async def whole() -> T:
+        try:
+            return await action()
+        finally:
+            await session.close()
+
+    try:
+        return asyncio.run(whole())
+    except (ValueError, StoreError, OSError) as error:
+        refuse(str(error))
+    except ExceptionGroup as group:
+        refuse("; ".join(str(error) for error in group.exceptions))
+    except KeyboardInterrupt:
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    narrate("gonogo: interrupted; what had ended is recorded, the rest was stopped")
+    sys.exit(Exit.INTERRUPTED)
+
+
+def _narrator() -> "Callable[[Event], None]":
+    """Return a listener that tells on standard error what is going on."""
+    from checklist.reports import text
+    from checklist.session import CheckStarted, Ended
+
+    total = done = 0
+
+    def tell(event: "Event") -> None:
+        nonlocal total, done
+        if isinstance(event, CheckStarted):
+            total = len(event.items)
+        elif isinstance(event, Ended):
+            done += 1
+            found = event.outcome
+            said = (
+                f"{text.VERDICT_GLYPHS[found.verdict]} {event.item}: {found.summary}" if found else event.item
+            )
+            narrate(f"[{done}/{total}] {said}")
+
+    return tell
+
+
+def _name(by: str | None) -> str:
+    """Return who is speaking: `--by`, else git's user.name, else the login name."""
+    from checklist.operator import name
+
+    return by if by is not None else name()
+
+
+def _put(data: str | bytes, output: Path | None) -> None:
+    """Write data where it was asked for; standard output carries nothing else."""
+    from probes.clean import strip
+
+    raw = strip(data).encode() if isinstance(data, str) else data
+    if output is None:
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+        return
+    from checklist.store.toml_file import write_durably
+
+    try:
+        write_durably(output, raw)
+    except OSError as error:
+        refuse(f"{output}: not written: {error.strerror}")
+
+
+def main() -> None:
+    """Run the command; every ending has its exit code."""
+    try:
+        command.main(standalone_mode=True)
+    except BrokenPipeError:
+        # Whoever read us had enough; the usual death of a program in a pipe.
+        sys.stderr.close()
+        sys.exit(128 + 13)
