@@ -1,0 +1,1 @@
+"""The console: screens, widgets, styles. Holds no rule and opens no file."""

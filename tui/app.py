@@ -1,0 +1,66 @@
+"""Wires a session to the screens."""
+
+import asyncio
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+
+from checklist.session import Event, Session
+from tui import keys
+from tui.messages import SessionEvent
+from tui.screens.board import Board
+
+
+class Console(App[None]):
+    """The console on one session."""
+
+    TITLE = "gonogo"
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.CONSOLE)
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, session: Session) -> None:
+        """Show a session; whoever opened it closes it."""
+        super().__init__()
+        # Movement on screen costs bytes over ssh and tells an operator nothing.
+        self.animation_level = "none"
+        self._session = session
+        self._board = Board(session)
+
+    def on_mount(self) -> None:
+        """Open the board and have every event of the session told to it."""
+        self.push_screen(self._board)
+        self._session.listen(self._tell)
+
+    def _tell(self, event: Event) -> None:
+        if self._board.is_attached:
+            self._board.post_message(SessionEvent(event))
+
+    def action_leave(self) -> None:
+        """Leave at once. Marks are on disk already; runs end with the session."""
+        self.exit()
+
+    def action_help(self) -> None:
+        """Show what every key does."""
+        from tui.screens.help import Help
+
+        self.push_screen(Help())
+
+
+def open_console(session: Session) -> int:
+    """Run the console until the operator leaves, then end everything that runs.
+
+    Returns:
+        The exit code: 0, or that of a crash.
+    """
+
+    async def whole() -> int:
+        app = Console(session)
+        try:
+            await app.run_async()
+        finally:
+            # The terminal is the operator's again already; only now may anything take time.
+            await session.close()
+        return app.return_code or 0
+
+    return asyncio.run(whole())

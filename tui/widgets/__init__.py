@@ -1,0 +1,1 @@
+"""One module a widget, with its style beside its code."""
