@@ -107,13 +107,13 @@ class CannotTell(Exception):  # noqa: N818  # not an error: a finding that there
         self.message = message
 
 
-# A sure failure outweighs a doubt, and a doubt could hide more than a degradation.
-_WEIGHT = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FAIL: 3}
+WEIGHT = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FAIL: 3}
+"""How heavy a verdict is. A sure failure outweighs a doubt, and a doubt could hide more than a degradation."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the heaviest verdict: fail, then unknown, then warn, then pass; unknown when there is none."""
-    return max(verdicts, key=_WEIGHT.__getitem__, default=Verdict.UNKNOWN)
+    return max(verdicts, key=WEIGHT.__getitem__, default=Verdict.UNKNOWN)
 
 
 def conclude(

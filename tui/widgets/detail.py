@@ -13,7 +13,7 @@ from textual.widgets import Static
 from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport
 from checklist.reports.text import VERDICT_GLYPHS, ago, days, figure
-from probes.outcome import Check
+from probes.outcome import WEIGHT, Check, Verdict
 from tui import keys
 from tui.messages import Left, StepTicked
 from tui.words import STATE_STYLE, VERDICT_STYLE, elapsed, outside, state, verdict
@@ -140,7 +140,9 @@ class Detail(VerticalScroll, can_focus=True):
             facts += ", older than the claim"
         head = Content.assemble(verdict(found.verdict), (facts, MUTED))
         summary = Content("") if _said_below(found.summary, found.checks) else outside(found.summary)
-        lines = [title, head, *([summary] if summary else []), *(_check(check) for check in found.checks)]
+        # What holds the item stands first; a long list of passes must not hide it.
+        checks = sorted(found.checks, key=lambda check: -WEIGHT[check.verdict])
+        lines = [title, head, *([summary] if summary else []), *map(_check, checks)]
         return Content("\n").join(lines)
 
 
@@ -163,7 +165,7 @@ def _about(item: ItemReport) -> Content:
     """Say in a few words what the state asks for."""
     words = {
         State.VERIFIED: "proven by its own probe",
-        State.ATTESTED: "a person's word, not a measurement",
+        State.ATTESTED: "a person's word, not measured",
         State.RESOLVED: "claimed, not proven: r runs its probe",
         State.STALE: "proof too old: r runs its probe" if item.probe else "the item was edited since",
         State.INHIBITED: "waits for another item",
@@ -208,5 +210,6 @@ def _check(check: Check) -> Content:
         if check.limit is not None:
             line += Content.styled(" / ", MUTED) + outside(figure(check.limit, check.unit)).stylize(MUTED)
     if check.message:
-        line += Content("\n  ") + outside(check.message)
+        message = outside(check.message)
+        line += Content("\n  ") + (message.stylize(MUTED) if check.verdict is Verdict.PASS else message)
     return line

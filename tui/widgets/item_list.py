@@ -187,7 +187,7 @@ class ItemList(ScrollView, can_focus=True):
             right.append((" " * 7, muted))
         else:
             age = short_ago((self._now - found.started_at).total_seconds())
-            # What the evidence says stands beside its age: the state alone does not tell a doubt from a failure.
+            # The state alone does not tell a doubt from a failure.
             right.append(
                 (f" {VERDICT_GLYPHS[found.verdict]}", text if cursor else self._style(found.verdict))
             )

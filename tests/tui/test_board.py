@@ -1,0 +1,238 @@
+from pathlib import Path
+
+import pytest
+
+from checklist.session import Session
+from tests.tui.conftest import CHECKLIST, Desk, open_desk, wait_for
+from tui.widgets.detail import Detail
+from tui.widgets.item_list import ItemList
+
+
+async def test_the_board_shows_panels_items_and_the_reason_that_holds_the_release(desk: Desk) -> None:
+    for text in (
+        "NO-GO",
+        "Release [/ night",
+        "Infrastructure",
+        "0/2",
+        "The cache is healthy",
+        "릴리스 노트를",
+    ):
+        assert text in desk.text
+    assert "cache: its probe has never run" in desk.text
+    assert "01-01!" in desk.text
+
+
+async def test_the_cursor_moves_by_item_and_by_panel_and_the_detail_follows(desk: Desk) -> None:
+    shown = desk.app.screen.query_one(Detail)
+    assert shown.border_title == "cache"
+    for key, item in (("j", "slow"), ("k", "cache"), ("down", "slow"), ("tab", "manual"), ("tab", "cache")):
+        await desk.press(key)
+        assert shown.border_title == item, key
+    await desk.press("G")
+    assert shown.border_title == "manual"
+    await desk.press("shift+tab")
+    assert shown.border_title == "cache"
+
+
+async def test_a_click_puts_the_cursor_on_an_item(desk: Desk) -> None:
+    await desk.pilot.click(ItemList, offset=(5, 2))
+    assert desk.app.screen.query_one(Detail).border_title == "slow"
+    await desk.pilot.click(ItemList, offset=(5, 1), times=2)
+    await wait_for(lambda: desk.app.screen.query_one(Detail).has_focus, "the item is open")
+
+
+async def test_a_claim_is_resolved_and_only_its_own_probe_verifies_it(desk: Desk) -> None:
+    desk.verdict("cache", "fail")
+    await desk.press("r")
+    await desk.see("cache: fails: all is well")
+    await desk.press("space")
+    await desk.see("Resolve cache")
+    await desk.type("grew the cache")
+    await desk.press("enter")
+    await desk.state("cache", "resolved")
+    await desk.see("resolved")
+    await desk.see("grew the cache")
+    await desk.press("r")
+    await desk.state("cache", "reopened")
+    desk.verdict("cache", "pass")
+    await desk.press("r")
+    await desk.state("cache", "verified")
+    await desk.see("proven by its own probe")
+
+
+async def test_a_mark_is_on_disk_when_the_screen_shows_it(desk: Desk) -> None:
+    await desk.press("space")
+    await desk.type("done")
+    await desk.press("enter")
+    await desk.see("claimed, not proven")
+    assert Session.open(desk.session.path).states()["cache"] == "resolved"
+
+
+async def test_nothing_is_marked_without_an_answer_or_after_escape(desk: Desk) -> None:
+    await desk.press("space", "enter")
+    await desk.see("an answer is needed")
+    await desk.press("escape")
+    await desk.see_not("Resolve cache")
+    assert desk.session.status.revision == 0
+
+
+async def test_a_manual_item_is_attested_and_cannot_be_run(desk: Desk) -> None:
+    await desk.press("G", "r")
+    await desk.see("manual is manual")
+    await desk.press("space")
+    await desk.see("Attest manual")
+    await desk.type("read")
+    await desk.press("enter")
+    await desk.state("manual", "attested")
+    await desk.see("a person's word")
+
+
+async def test_steps_are_ticked_inside_the_item(desk: Desk) -> None:
+    await desk.press("enter", "j", "space")
+    await desk.see("[x] Look [again]")
+    assert "[ ] Grow it" in desk.text
+    await desk.press("space", "k", "space")
+    await desk.see("[x] Grow it")
+    await desk.see("[ ] Look [again]")
+    await desk.press("escape")
+    assert desk.app.screen.query_one(ItemList).has_focus
+
+
+async def test_undo_takes_the_last_mark_back(desk: Desk) -> None:
+    await desk.press("enter", "space")
+    await desk.see("[x] Grow it")
+    await desk.press("u")
+    await desk.see("[ ] Grow it")
+    await desk.press("u")
+    await desk.see("no mark of this session")
+
+
+async def test_reopening_and_waiving_ask_why(desk: Desk) -> None:
+    await desk.press("r")
+    await desk.state("cache", "verified")
+    await desk.press("o")
+    await desk.type("wrong server")
+    await desk.press("enter")
+    await desk.state("cache", "reopened")
+    await desk.see("cache: reopened: wrong server")
+    await desk.press("w")
+    await desk.type("no traffic yet")
+    await desk.press("tab", "end", *["backspace"] * 10)
+    await desk.type("tomorrow")
+    await desk.press("enter")
+    await desk.see("a day is written like")
+    await desk.press(*["backspace"] * 8)
+    await desk.type("2999-12-31")
+    await desk.press("enter")
+    await desk.state("cache", "waived")
+    await desk.see("1 waived until 2999-12-31")
+
+
+async def test_the_final_check_alone_makes_go(desk: Desk) -> None:
+    await desk.press("G", "space")
+    await desk.type("read")
+    await desk.press("enter")
+    await desk.state("manual", "attested")
+    await desk.press("R")
+    await desk.state("cache", "verified")
+    await desk.state("slow", "verified")
+    assert not desk.session.gate().go
+    await desk.see("no final check has run")
+    await wait_for(lambda: not desk.session.running, "the run has ended")
+    await desk.press("F")
+    await wait_for(lambda: desk.session.gate().go, "GO")
+    await desk.see("Every item is proven")
+    assert "NO-GO" not in desk.text
+    assert list(desk.folder.glob("reports/readiness_check_*.json"))
+
+
+SLOW = CHECKLIST.replace('do = "read"\nfile = "slow.verdict"', 'do = "sleep"\ntimeout = "10m"')
+
+
+async def test_keys_are_answered_while_probes_run_and_a_final_check_can_be_stopped(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, SLOW) as desk:
+        await desk.press("F")
+        await desk.see("Final check 1/2")
+        await desk.press("j")
+        await desk.see("running for")
+        await desk.press("F")
+        await desk.see("A check is running already")
+        await desk.press("x")
+        await desk.see("it is not recorded")
+        assert desk.session.status.final_check is None
+        assert not desk.session.running
+        await desk.press("x")
+        await desk.see("Nothing is running")
+
+
+async def test_one_run_can_be_stopped_and_run_again(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, SLOW) as desk:
+        await desk.press("j", "r")
+        await wait_for(lambda: "slow" in desk.session.running, "it runs")
+        await desk.press("r")
+        await desk.see("slow is running already")
+        await desk.press("x")
+        await wait_for(lambda: not desk.session.running, "it is stopped")
+        assert desk.session.status.of("slow").evidence is None
+        await desk.press("r")
+        await wait_for(lambda: "slow" in desk.session.running, "it runs again")
+
+
+async def test_a_save_that_fails_is_told_and_not_shown_as_done(desk: Desk) -> None:
+    (desk.folder / "checklist.status.toml").write_text("not = = toml")
+    await desk.press("space")
+    await desk.type("done")
+    await desk.press("enter")
+    await desk.see("not valid TOML")
+    assert desk.session.states()["cache"] == "open"
+    assert (desk.folder / "checklist.status.toml").read_text() == "not = = toml"
+
+
+async def test_help_lists_every_key_and_every_state(desk: Desk) -> None:
+    await desk.press("question_mark")
+    await desk.see("Run this item's own probe again")
+    for _ in range(40):
+        await desk.press("down")
+    await desk.see("waits for another item")
+    await desk.press("escape")
+    await desk.see("Infrastructure")
+
+
+async def test_text_from_outside_is_shown_as_it_is_and_never_obeyed(tmp_path: Path) -> None:
+    evil = r"[/] [b]x[/b] [@click=app.bell]\u001b]52;c;aGk=\u0007\u009b31m"
+    checklist = CHECKLIST.replace("The cache is healthy", evil).replace("Grow it", evil).replace("2.0", evil)
+    checklist = checklist.replace('do = "read"\nfile = "cache.verdict"', f'do = "pass"\ntext = "{evil}"')
+    async with open_desk(tmp_path, checklist) as desk:
+        await desk.press("r")
+        await desk.state("cache", "verified")
+        await desk.see("[/] [b]x[/b]")
+        await desk.press("space")
+        await desk.see("Resolve cache")
+        assert not [c for c in desk.text if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (40, 12), (20, 10), (10, 4)])
+async def test_every_size_of_terminal_shows_something_and_nothing_crashes(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with open_desk(tmp_path, size=size) as desk:
+        await desk.press("j", "tab", "enter", "j", "escape", "question_mark", "escape", "space", "escape")
+        assert size < (20, 10) or "NO-GO" in desk.text
+
+
+async def test_an_empty_checklist_says_so_and_every_key_is_harmless(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, '[checklist]\ntitle = "Nothing"\n') as desk:
+        await desk.see("The checklist has no items.")
+        await desk.press(*"jkgGrRFxouw", "tab", "space", "enter", "pageup", "pagedown")
+        await desk.see("NO-GO")
+
+
+async def test_ten_thousand_items_scroll_and_keep_the_cursor_in_sight(tmp_path: Path) -> None:
+    items = "".join(
+        f'[[items]]\nid = "i{n}"\nsection = "Section {n // 250}"\ntitle = "Item {n}"\n' for n in range(10_000)
+    )
+    async with open_desk(tmp_path, f'[checklist]\ntitle = "Many"\n{items}') as desk:
+        await desk.press("G")
+        await desk.see("Item 9999")
+        await desk.press("pageup", "tab")
+        await desk.see("Item 0 ")
