@@ -1,0 +1,555 @@
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from probes.outcome import Check, Outcome, Reason, Verdict
+from tests.probes import planted
+from tests.probes.planted import Planter
+
+Scan = Callable[..., Awaitable[Outcome]]
+
+
+@pytest.fixture
+def scan(
+    run_probe: Callable[..., Awaitable[Outcome]],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Scan:
+    """Run the probe; the engine compiles its rules once for all tests instead of in each."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
+
+    async def run(**given: Any) -> Outcome:
+        return await run_probe("secrets", **{"timeout": "120s", **given})
+
+    return run
+
+
+@pytest.fixture
+def planter() -> Planter:
+    return Planter()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=Operator", "-c", "user.email=operator@invalid", "-c", "commit.gpgsign=false"]
+    ended = subprocess.run(
+        ["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True
+    )
+    return ended.stdout
+
+
+def repository(folder: Path, ignore: str = "") -> Path:
+    folder.mkdir(exist_ok=True)
+    git(folder, "init", "--quiet")
+    (folder / ".gitignore").write_text(ignore)
+    return folder
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Change")
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def keyed(outcome: Outcome) -> dict[str, Check]:
+    return {check.name: check for check in outcome.checks}
+
+
+def fingerprint(check: Check) -> str:
+    return check.message.partition("fingerprint ")[2][:10]
+
+
+async def test_a_tree_without_keys_passes_and_says_how_many_files_it_scanned(
+    scan: Scan, tmp_path: Path
+) -> None:
+    write(tmp_path / "app.py", "import os\n\nAPI_KEY = os.environ['API_KEY']\n")
+    write(tmp_path / "lib" / "deep" / "more.py", "x = 1\n")
+
+    outcome = await scan()
+
+    assert outcome.verdict is Verdict.PASS
+    assert keyed(outcome)["source files"].observed == 2
+    assert outcome.metrics["source_files"] == 2
+
+
+async def test_keys_of_providers_fail_at_their_lines_and_their_values_are_told_nobody(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    keys = planter.one_of_each()
+    for kind, key in keys.items():
+        write(tmp_path / "src" / f"{kind}.py", f'import os\n\nvalue = """{key}"""\n')
+
+    outcome = await scan()
+
+    failed = {check.name: check for check in outcome.checks if check.verdict is Verdict.FAIL}
+    assert failed.keys() == {f"src/{kind}.py:3" for kind in planted.KINDS}
+    assert len({fingerprint(check) for check in failed.values()}) == len(planted.KINDS)
+    told = msgspec.json.encode(outcome).decode()
+    assert [kind for kind, key in keys.items() if any(part in told for part in key.split("\n"))] == []
+
+
+async def test_the_secret_half_of_a_cloud_key_pair_and_a_url_with_a_password_are_found(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    name, secret = planter.aws_pair()
+    url = planter.postgres_url()
+    write(tmp_path / "aws.cfg", f"aws_access_key_id = {name}\naws_secret_access_key = {secret}\n")
+    write(tmp_path / "db.py", f'\nDATABASE = "{url}"\n')
+
+    outcome = await scan()
+
+    lines = keyed(outcome)
+    assert {"aws.cfg:1", "aws.cfg:2", "db.py:2"} <= lines.keys()
+    assert secret not in str(outcome)
+    assert url not in str(outcome)
+
+
+HARD_CODED = {
+    "plain.py": 'API_KEY = "{}"',
+    "typed.py": 'api_key: str = "{}"',
+    "default.py": 'key = os.getenv("API_KEY", "{}")',
+    "item.py": 'config["db_password"] = "{}"',
+    "header.py": 'headers = {{"Authorization": "Bearer {}"}}',
+    "client.ts": "  secretKey: '{}',",
+    "client.json": '  "auth_token": "{}",',
+    "prod.env": "DB_PASS={}",
+    "comment.env": "export TOKEN={}  # until June",
+    "compose.yml": "      - POSTGRES_PASSWORD={}",
+    "values.yaml": "  password: {}",
+    "windows.ini": "secret_key = {}\r",
+}
+
+
+async def test_a_hard_coded_value_of_a_secret_name_is_a_warning_and_a_failure_when_strict(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    values = {name: planter.text(32, planted.HEX) for name in HARD_CODED}
+    for name, line in HARD_CODED.items():
+        write(tmp_path / name, "\n" + line.format(values[name]) + "\n")
+
+    mild, strict = await scan(), await scan(strict=True)
+
+    assert mild.verdict is Verdict.WARN
+    assert strict.verdict is Verdict.FAIL
+    places = {f"{name}:2" for name in HARD_CODED}
+    assert {check.name for check in mild.checks if check.verdict is Verdict.WARN} == places
+    assert {check.name for check in strict.checks if check.verdict is Verdict.FAIL} == places
+    assert [name for name, value in values.items() if value in str(mild)] == []
+
+
+HARMLESS = [
+    'API_KEY = "changeme-please-1"',
+    'API_KEY = "your-key-here-123"',
+    'API_KEY = "xxxxxxxxxxxxxxxx1"',
+    'API_KEY = "<insert-1-key-here>"',
+    "API_KEY=${API_KEY:-nothing-1234}",
+    'password = "{{ vault_password_2 }}"',
+    'token = os.environ["SERVICE_TOKEN_V2"]',
+    "password = get_password_from_vault1(user)",
+    'token_url = "https://login.invalid/oauth2/t0ken"',
+    'secret = "database-credentials-v2"',
+    'secret = "getTokenFromHTTPServer2"',
+    'author = "A1b2C3d4E5f6G7h8"',
+    "password: sha256:9f86d081884c7d659a2feaa0c55ad015",
+    'DATABASE = "postgres://postgres:postgres@localhost/app"',
+    'DATABASE = "postgres://app:${DB_PASSWORD}@db.internal.corp.net/app"',
+]
+
+
+async def test_placeholders_lookups_and_plain_words_are_no_keys(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "settings.py", "\n".join(HARMLESS))
+
+    outcome = await scan(strict=True)
+
+    assert [HARMLESS[int(name.rpartition(":")[2]) - 1] for name in keyed(outcome) if ":" in name] == []
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_values_in_tests_and_docs_are_mentioned_but_a_providers_key_fails_there_too(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "tests" / "test_login.py", f'password = "{planter.text(20)}"\n')
+    write(tmp_path / "docs" / "start.md", f"\nPASSWORD={planter.text(20)}\n")
+
+    mentioned = await scan(strict=True)
+    write(tmp_path / "tests" / "live.py", f'key = "{planter.github()}"\n')
+    live = await scan()
+
+    assert mentioned.verdict is Verdict.PASS
+    assert mentioned.metrics["findings_in_tests_and_docs"] == 2
+    assert "docs/start.md:2" in keyed(mentioned)["tests and docs"].message
+    assert keyed(live)["tests/live.py:1"].verdict is Verdict.FAIL
+
+
+async def test_an_accepted_fingerprint_holds_nothing_up_wherever_the_value_stands(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    key = planter.github()
+    write(tmp_path / "one.py", f'key = "{key}"\n')
+    known = fingerprint(keyed(await scan())["one.py:1"])
+    (tmp_path / "one.py").rename(tmp_path / "two.py")
+
+    accepted = await scan(accepted={known: "revoked in May, kept as a sample"})
+    write(tmp_path / "new.py", f'key = "{planter.github()}"\n')
+    new = await scan(accepted={known: "revoked in May, kept as a sample"})
+
+    assert accepted.verdict is Verdict.PASS
+    assert accepted.metrics["findings_accepted"] == 1
+    assert new.verdict is Verdict.FAIL
+    assert "two.py:1" not in keyed(new)
+
+
+async def test_an_acceptance_that_matches_nothing_any_more_is_pointed_out(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+
+    outcome = await scan(accepted={"0123456789": "gone long ago"})
+
+    assert outcome.verdict is Verdict.PASS
+    assert "0123456789" in keyed(outcome)["accepted"].message
+
+
+async def test_an_acceptance_needs_a_reason(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+
+    outcome = await scan(accepted={"0123456789": ""})
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+async def test_a_comment_in_the_source_silences_no_finding(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "app.py", f'key = "{planter.github()}"  # gitleaks:allow kingfisher:ignore\n')
+
+    outcome = await scan()
+
+    assert outcome.verdict is Verdict.FAIL
+
+
+async def test_lock_files_environments_and_excluded_patterns_are_no_sources(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    line = f'token = "{planter.github()}"\n'
+    for path in (
+        "uv.lock",
+        "node_modules/a/index.js",
+        ".venv/lib/a.py",
+        "sums.sha256",
+        "old/a.py",
+        "a/old.sql",
+    ):
+        write(tmp_path / path, line)
+    write(tmp_path / "app.py", "x = 1\n")
+
+    outcome = await scan(exclude=["old/", "*.sql"])
+
+    assert outcome.verdict is Verdict.PASS
+    assert keyed(outcome)["source files"].observed == 1
+
+
+async def test_many_keys_are_capped_with_the_gravest_first(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "a.py", "".join(f'password = "{planter.text(32, planted.HEX)}"\n' for _ in range(30)))
+    write(tmp_path / "z.py", f'key = "{planter.github()}"\n')
+
+    outcome = await scan()
+
+    assert outcome.checks[0].name == "z.py:1"
+    assert outcome.metrics["findings"] == 31
+    assert keyed(outcome)["more keys"].observed == 11
+    assert len(outcome.checks) < 25
+
+
+async def test_odd_file_names_hide_no_key(scan: Scan, tmp_path: Path, planter: Planter) -> None:
+    repository(tmp_path / "repo")
+    for name in ("we ird.py", "[b]{r}*.py", "日本.py", os.fsdecode(b"bytes\xff.py")):
+        write(tmp_path / "repo" / name, f'key = "{planter.github()}"\n')
+
+    outcome = await scan(paths=["repo"])
+
+    assert outcome.metrics["findings"] == 4
+
+
+@pytest.mark.parametrize("closed", ["closed.py", "closed"])
+def test_a_source_that_may_not_be_read_leaves_the_answer_open(
+    closed: str, gonogo: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+    write(tmp_path / "closed.py", "x = 1\n")
+    write(tmp_path / "closed" / "app.py", "x = 1\n")
+    (tmp_path / closed).chmod(0)
+    # Root reads everything, unless it gives that power away.
+    powers = "-dac_override,-dac_read_search"
+    modest = ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"] if os.geteuid() == 0 else []
+
+    ended = subprocess.run(
+        [*modest, gonogo, "probe", "secrets", "--format", "json"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    (tmp_path / closed).chmod(0o700)
+
+    outcome = msgspec.json.decode(ended.stdout, type=Outcome)
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert closed in keyed(outcome)["unreadable"].message
+
+
+async def test_in_a_repository_ignored_files_are_no_sources_but_new_ones_are(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    repository(tmp_path, ignore="/build/\nlocal.py\n")
+    for path in ("build/a.py", "local.py", "src/build/a.py", "new.py"):
+        write(tmp_path / path, f'key = "{planter.github()}"\n')
+
+    outcome = await scan()
+
+    failed = {check.name for check in outcome.checks if check.verdict is Verdict.FAIL}
+    assert failed == {"src/build/a.py:1", "new.py:1"}
+
+
+async def test_a_key_only_in_the_history_is_found_when_the_history_is_asked_for(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    repository(tmp_path)
+    key = planter.github()
+    write(tmp_path / "config" / "old.py", f'\nkey = "{key}"\n')
+    commit(tmp_path)
+    first = git(tmp_path, "rev-parse", "HEAD")[:10]
+    (tmp_path / "config" / "old.py").write_text("key = None\n")
+    commit(tmp_path)
+
+    now, ever = await scan(), await scan(history=True)
+
+    assert now.verdict is Verdict.PASS
+    assert ever.verdict is Verdict.FAIL
+    assert keyed(ever)[f"config/old.py:2 in commit {first}"].verdict is Verdict.FAIL
+    assert keyed(ever)["history of ."].observed == 2
+    assert key not in str(ever)
+
+
+async def test_the_history_is_read_from_a_linked_worktree_and_on_other_branches(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    main = repository(tmp_path / "main")
+    commit(main)
+    git(main, "switch", "--quiet", "--create", "side")
+    write(main / "side.py", f'key = "{planter.github()}"\n')
+    commit(main)
+    git(main, "switch", "--quiet", "--detach", "HEAD~1")
+    git(main, "worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+
+    outcome = await scan(paths=["linked"], history=True)
+
+    assert any(check.name.startswith("linked/side.py:1 in commit") for check in outcome.checks)
+
+
+async def test_a_shallow_clone_cannot_vouch_for_the_history(scan: Scan, tmp_path: Path) -> None:
+    origin = repository(tmp_path / "origin")
+    for number in range(2):
+        write(origin / "a.py", f"x = {number}\n")
+        commit(origin)
+    git(tmp_path, "clone", "--quiet", "--depth", "1", origin.as_uri(), "shallow")
+
+    outcome = await scan(paths=["shallow"], history=True)
+
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "--unshallow" in outcome.summary
+
+
+async def test_history_without_a_repository_is_unknown(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+
+    outcome = await scan(history=True)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_repository_that_git_does_not_read_is_unknown(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / ".git" / "HEAD", "damaged\n")
+    write(tmp_path / "app.py", "x = 1\n")
+
+    outcome = await scan()
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+
+
+async def test_a_key_in_a_private_ignored_env_file_is_where_it_belongs(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    repository(tmp_path, ignore=".env\n")
+    write(tmp_path / ".env", f"API_KEY={planter.github()}\n")
+    (tmp_path / ".env").chmod(0o600)
+
+    outcome = await scan()
+
+    assert outcome.verdict is Verdict.PASS
+    assert "where they belong" in keyed(outcome)[".env"].message
+
+
+async def test_a_tracked_env_file_fails_and_so_do_the_keys_in_it(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    repository(tmp_path)
+    write(tmp_path / ".env", f"API_KEY={planter.github()}\n")
+    (tmp_path / ".env").chmod(0o600)
+    commit(tmp_path)
+
+    lines = keyed(await scan())
+
+    assert lines[".env"].verdict is lines[".env:1"].verdict is Verdict.FAIL
+    assert "git rm --cached .env" in lines[".env"].message
+
+
+async def test_an_env_file_that_git_could_take_in_is_a_warning(scan: Scan, tmp_path: Path) -> None:
+    repository(tmp_path)
+    write(tmp_path / ".env", "PORT=1\n")
+    (tmp_path / ".env").chmod(0o600)
+
+    outcome = await scan()
+
+    assert outcome.verdict is keyed(outcome)[".env"].verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [(0o600, Verdict.PASS), (0o400, Verdict.PASS), (0o640, Verdict.WARN), (0o604, Verdict.FAIL)],
+)
+async def test_the_mode_of_an_env_file_says_who_may_read_it(
+    mode: int, verdict: Verdict, scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "prod.env", f"API_KEY={planter.github()}\n")
+    (tmp_path / "prod.env").chmod(mode)
+
+    outcome = await scan(paths=[], env_files=["prod.env"])
+
+    assert outcome.verdict is verdict
+    assert keyed(outcome)["prod.env"].observed == f"{mode:04o}"
+
+
+async def test_a_named_env_file_that_is_not_there_is_unknown(scan: Scan) -> None:
+    outcome = await scan(paths=[], env_files=["prod.env"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "state"),
+    [
+        (None, Verdict.FAIL, "not set"),
+        ("", Verdict.FAIL, "empty"),
+        ("changeme", Verdict.FAIL, "a placeholder"),
+        ("xxx", Verdict.FAIL, "a placeholder"),
+        ("your-key-here", Verdict.FAIL, "a placeholder"),
+        ("<api key>", Verdict.FAIL, "a placeholder"),
+        ("TODO", Verdict.FAIL, "a placeholder"),
+        ("q7Jm2-Zr90", Verdict.PASS, "set"),
+    ],
+)
+async def test_a_required_variable_must_be_set_to_something_real(
+    value: str | None, verdict: Verdict, state: str, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("GONOGO_TEST_KEY", value)
+
+    outcome = await scan(paths=[], variables=["GONOGO_TEST_KEY"])
+
+    assert outcome.verdict is verdict
+    assert keyed(outcome)["GONOGO_TEST_KEY"].observed == state
+    assert value is None or len(value) < 5 or value not in str(outcome)
+
+
+async def test_nothing_to_look_at_is_unknown(scan: Scan) -> None:
+    outcome = await scan(paths=[])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+async def test_an_empty_folder_proves_nothing(scan: Scan) -> None:
+    outcome = await scan()
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_folder_that_git_ignores_altogether_proves_nothing(scan: Scan, tmp_path: Path) -> None:
+    repository(tmp_path, ignore="/build/\n")
+    write(tmp_path / "build" / "a.py", "x = 1\n")
+
+    outcome = await scan(paths=["build"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_path_that_does_not_exist_is_unknown(scan: Scan) -> None:
+    outcome = await scan(paths=["src"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+    assert "src" in outcome.summary
+
+
+async def test_a_missing_engine_is_unknown(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+
+    outcome = await scan(engine=str(tmp_path / "kingfisher"))
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [
+        ("print('{}')", Reason.PROTOCOL),
+        ("sys.exit(3)", Reason.INTERNAL),
+        ("os.kill(os.getpid(), 9)", Reason.CRASHED),
+    ],
+)
+async def test_an_engine_that_breaks_off_or_speaks_otherwise_is_unknown(
+    does: str, reason: Reason, scan: Scan, tmp_path: Path
+) -> None:
+    engine = tmp_path / "engine"
+    write(engine, f"#!{sys.executable}\nimport os, sys\n{does}\n")
+    engine.chmod(0o755)
+
+    outcome = await scan(engine=str(engine))
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, reason)
+
+
+async def test_a_run_leaves_nothing_behind_but_the_compiled_rules(
+    scan: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planter: Planter
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    write(tmp_path / "src" / "app.py", f'key = "{planter.github()}"\n')
+
+    outcome = await scan(paths=["src"])
+
+    assert outcome.verdict is Verdict.FAIL
+    assert [entry.name for entry in home.iterdir()] == ["gonogo"]
+    assert [entry.name for entry in (home / "gonogo").iterdir()] == ["kingfisher"]
+
+
+async def test_where_no_cache_can_be_kept_the_scan_works_all_the_same(
+    scan: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planter: Planter
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    write(tmp_path / "src" / "app.py", f'key = "{planter.github()}"\n')
+
+    outcome = await scan(paths=["src"])
+
+    assert outcome.verdict is Verdict.FAIL
