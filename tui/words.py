@@ -17,7 +17,7 @@ STATE_STYLE = {
     State.WAIVED: "$text-secondary",
     State.RESOLVED: "$text-warning",
     State.STALE: "$text-warning",
-    State.INHIBITED: "$text-muted",
+    State.INHIBITED: "$foreground-muted",
     State.REOPENED: "$text-error",
     State.OPEN: "$text-error",
 }

@@ -50,7 +50,7 @@ class Prompt(ModalScreen[dict[str, str] | None]):
             padding: 0 1;
         }
         Label { width: 1fr; }
-        .hint { color: $text-muted; }
+        .hint { color: $foreground-muted; }
         .wrong { color: $text-error; height: auto; display: none; }
         Input { border: tall $border-blurred; &:focus { border: tall $border; } }
     }

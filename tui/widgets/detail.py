@@ -19,7 +19,7 @@ from tui.messages import Left, StepTicked
 from tui.words import STATE_STYLE, VERDICT_STYLE, elapsed, outside, state, verdict
 
 HEADING = "bold $text-primary"
-MUTED = "$text-muted"
+MUTED = "$foreground-muted"
 
 
 class Detail(VerticalScroll, can_focus=True):
@@ -33,6 +33,14 @@ class Detail(VerticalScroll, can_focus=True):
         padding: 0 1;
         scrollbar-size-vertical: 1;
         &:focus { border: round $primary; }
+        Static {
+            link-color: $foreground;
+            link-background: transparent;
+            link-style: none;
+            link-color-hover: $foreground;
+            link-background-hover: $boost;
+            link-style-hover: none;
+        }
     }
     """
 

@@ -61,14 +61,14 @@ class ItemList(ScrollView, can_focus=True):
         }
         .item-list--cursor-blurred { background: $surface; text-style: bold; }
         .item-list--late { color: $text-error; text-style: bold; }
-        .item-list--muted { color: $text-muted; }
+        .item-list--muted { color: $foreground-muted; }
         .item-list--running { color: $text-primary; text-style: bold; }
         .item-list--verified { color: $text-success; }
         .item-list--attested { color: $text-accent; }
         .item-list--waived { color: $text-secondary; }
         .item-list--resolved { color: $text-warning; }
         .item-list--stale { color: $text-warning; }
-        .item-list--inhibited { color: $text-muted; }
+        .item-list--inhibited { color: $foreground-muted; }
         .item-list--reopened { color: $text-error; }
         .item-list--open { color: $text-error; }
         .item-list--pass { color: $text-success; }

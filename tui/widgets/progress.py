@@ -52,7 +52,7 @@ class Progress(Static):
         parts: list[Content] = [
             Content.styled(f"{SPINNER[frame % len(SPINNER)]} {title} {len(done)}/{total} ", "bold"),
             Content.styled("━" * filled, "$text-primary"),
-            Content.styled("─" * (BAR - filled), "$text-muted"),
+            Content.styled("─" * (BAR - filled), "$foreground-muted"),
         ]
         for verdict, word in (
             (Verdict.FAIL, "failed"),

@@ -1,5 +1,7 @@
 """The verdict line: what is released where, whether it may go, and the one reason that holds it most."""
 
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -8,32 +10,40 @@ from checklist.reports.status_report import StatusReport
 from tui.words import outside
 
 
-class Verdict(Static):
-    """The top of the board."""
+class Verdict(Vertical):
+    """The top of the board: one line that says what, up to two that say why."""
 
     DEFAULT_CSS = """
     Verdict {
         height: auto;
-        max-height: 3;
         padding: 0 1;
+        #what { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        #why { height: auto; max-height: 2; }
     }
     """
+
+    def compose(self) -> ComposeResult:
+        """What, and why."""
+        yield Static(id="what")
+        yield Static(id="why")
 
     def show(self, report: StatusReport) -> None:
         """Show the decision as it stands."""
         head = report.checklist
         green = sum(item.state in GREEN for item in report.items)
-        parts = [outside(part) for part in (head.title, head.release, head.environment) if part]
-        title = Content("  ") + Content(" · ").join(parts).stylize("bold")
-        count = Content.styled(f"  {green} of {len(report.items)} green", "$text-muted")
+        parts = [
+            outside(part.replace("\n", " ")) for part in (head.title, head.release, head.environment) if part
+        ]
+        title = Content(" · ").join(parts).stylize("bold")
         gate = report.gate
         if gate.go:
-            badge = Content.styled(f" {gate.line} ", "bold $text-success on $success-muted")
-            why = Content("Every item is proven by the final check.")
+            style, why = "bold reverse $text-success", Content("Every item is proven by the final check.")
         else:
-            badge = Content.styled(f" {gate.line} ", "bold $text-error on $error-muted")
             first, *others = gate.reasons
-            why = outside(first.replace("\n", " "))
+            style, why = "bold reverse $text-error", outside(first.replace("\n", " "))
             if others:
-                why = Content.assemble(why, (f"  (and {len(others)} more)", "$text-muted"))
-        self.update(Content.assemble(badge, title, count, "\n", why))
+                why = Content.assemble(why, (f"  (and {len(others)} more)", "$foreground-muted"))
+        count = f"  {green} of {len(report.items)} green  "
+        what = Content.assemble((f" {gate.line} ", style), (count, "$foreground-muted"), title)
+        self.query_one("#what", Static).update(what)
+        self.query_one("#why", Static).update(why)
