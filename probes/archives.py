@@ -1,0 +1,252 @@
+"""Restores tar archives, for real and safely: whatever one holds, nothing is written outside the target."""
+
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import time
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, cast
+
+from probes.outcome import CannotTell, Reason
+
+_BLOCK = 512
+_CHUNK = 2**18
+# File data is copied in chunks of `_CHUNK`; only a header that is itself a bomb asks for more at once.
+_MAX_READ = 2**20
+_CLOCK_TOLERANCE = 300.0
+_GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
+
+
+class RefusedError(Exception):
+    """The archive holds something that must not be restored."""
+
+
+class DamagedError(Exception):
+    """The archive cannot be read to its end."""
+
+
+class Limits(NamedTuple):
+    """What a restore may take up.
+
+    Attributes:
+        bytes: Size of all files together; also of the decompressed archive beyond them.
+        files: Number of entries.
+        room: Bytes that may be written before the disk counts as full.
+    """
+
+    bytes: int
+    files: int
+    room: int
+
+
+class Restored(NamedTuple):
+    """What came out of an archive.
+
+    Attributes:
+        files: Number of regular files.
+        bytes: Their size.
+        newest: Modification time of the newest entry, those of the future left aside; None if all are.
+        skipped: Number of links that lead outside and were left out.
+    """
+
+    files: int
+    bytes: int
+    newest: float | None
+    skipped: int
+
+
+class _Forward:
+    """A stream that tarfile can only read onwards, so that nothing is decompressed twice.
+
+    It remembers the last block read: tarfile takes an unreadable header for the end of the archive, and only
+    that block tells the two apart.
+    """
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+        self._position = 0
+        self.last = b""
+
+    def read(self, size: int) -> bytes:
+        if size > _MAX_READ:
+            raise RefusedError(f"it has a header of {size} bytes")
+        self.last = self._file.read(size)
+        self._position += len(self.last)
+        return self.last
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int) -> None:
+        if position < self._position:
+            raise DamagedError("it refers back to an earlier part of itself")
+        while gap := position - self._position:
+            if not self.read(min(gap, _CHUNK)):
+                raise DamagedError("it ends too early")
+
+
+def restore(archive: Path, target: Path, limits: Limits, *, skip_outside_links: bool = False) -> Restored:
+    """Restore an archive into an empty folder and read it to its very end, with the sums of the compression.
+
+    Symbolic links are made last: while files are being written there is none, so none can lead them outside.
+
+    Raises:
+        RefusedError: If it holds an entry that is unsafe to restore. Nothing is written outside the target.
+        DamagedError: If it is truncated, corrupted or no tar archive.
+        CannotTell: If a limit ended the restore, or the compression cannot be read here.
+    """
+    try:
+        with _open(archive) as file:
+            return _extract(_Forward(file), target, limits, skip_outside_links=skip_outside_links)
+    except tarfile.FilterError as error:
+        raise RefusedError(_refusal(error)) from error
+    except EOFError as error:
+        raise DamagedError("it ends too early") from error
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, RecursionError, ValueError, OverflowError) as error:
+        raise DamagedError(str(error) or type(error).__name__) from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise CannotTell(
+                Reason.LIMIT,
+                "The disk of the scratch folder is full; set scratch to a folder with more space.",
+            ) from error
+        # The decompressors report damage as an OSError without a number.
+        raise DamagedError(error.strerror or str(error)) from error
+
+
+def _open(archive: Path) -> io.BufferedIOBase:
+    try:
+        with archive.open("rb") as file:
+            head = file.read(6)
+    except PermissionError as error:
+        raise CannotTell(
+            Reason.FORBIDDEN, f"Not permitted to read {archive}; run as a user who may restore."
+        ) from error
+    if head.startswith(_GZIP):
+        return gzip.open(archive)
+    if head.startswith(_BZIP2):
+        return bz2.open(archive)
+    if head.startswith(_XZ):
+        return lzma.open(archive)
+    if head.startswith(_ZSTD):
+        raise CannotTell(
+            Reason.MISSING,
+            f"{archive.name} is compressed with zstd, which cannot be read here; keep it as gz, bz2 or xz.",
+        )
+    return archive.open("rb")
+
+
+def _extract(stream: _Forward, target: Path, limits: Limits, *, skip_outside_links: bool) -> Restored:
+    # The path is resolved, because tarfile's filter compares resolved paths.
+    target = target.resolve()
+    latest = time.time() + _CLOCK_TOLERANCE
+    entries = files = size = 0
+    newest: float | None = None
+    links: dict[str, tarfile.TarInfo] = {}
+    with tarfile.open(fileobj=cast("io.BufferedIOBase", stream), mode="r:") as tar:
+        while (member := tar.next()) is not None:
+            # tarfile keeps every entry; of a million that would be a gigabyte.
+            tar.members.clear()  # type: ignore[attr-defined]  # public, but not in the stubs
+            _check_name(member.name)
+            entries += 1
+            if member.isfile():
+                files += 1
+                size += member.size
+            _check_limits(entries, size, limits)
+            if member.mtime <= latest:
+                newest = max(member.mtime, newest or 0.0)
+            _place(tar, member, target, links)
+        _check_end(stream, limits)
+        skipped = _make_links(tar, links.values(), target, skip_outside_links=skip_outside_links)
+    return Restored(files, size, newest, skipped)
+
+
+def _place(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, links: dict[str, tarfile.TarInfo]
+) -> None:
+    """Extract one entry, but lay symbolic links aside."""
+    if member.islnk() and member.linkname in links:
+        # A hard link to a symbolic link is the same symbolic link once more.
+        member = links[member.linkname].replace(name=member.name, deep=False)
+    if member.issym():
+        links[member.name] = member
+        return
+    if member.islnk():
+        tarfile.data_filter(member, str(target))
+        if not os.path.lexists(target / member.linkname):
+            raise DamagedError(f"{member.name} is a link to {member.linkname}, which it does not hold")
+    tar.extract(member, target, filter="data")
+
+
+def _make_links(
+    tar: tarfile.TarFile, links: Iterable[tarfile.TarInfo], target: Path, *, skip_outside_links: bool
+) -> int:
+    skipped = 0
+    for link in links:
+        try:
+            tar.extract(link, target, filter="data")
+        except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
+            if not skip_outside_links:
+                raise
+            skipped += 1
+    return skipped
+
+
+def _check_name(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute():
+        raise RefusedError(f"it holds an absolute path, {name}; write it with relative paths")
+    if ".." in path.parts:
+        raise RefusedError(f"it holds a path that leads outside, {name}")
+
+
+def _check_limits(entries: int, size: int, limits: Limits) -> None:
+    if entries > limits.files:
+        raise CannotTell(
+            Reason.LIMIT,
+            f"The backup holds more than {limits.files} entries; if that is right, raise max_files.",
+        )
+    if size > limits.bytes:
+        raise CannotTell(
+            Reason.LIMIT,
+            f"The backup holds more than {limits.bytes} bytes; if that is right, raise max_bytes.",
+        )
+    if size > limits.room:
+        raise CannotTell(
+            Reason.LIMIT,
+            f"The backup holds more than the {limits.room} bytes that may be filled here; "
+            "set scratch to a folder with more space.",
+        )
+
+
+def _check_end(stream: _Forward, limits: Limits) -> None:
+    if stream.last != bytes(_BLOCK):
+        where = stream.tell() - len(stream.last)
+        if len(stream.last) < _BLOCK:
+            raise DamagedError(f"it ends at byte {where} without an end mark")
+        raise DamagedError(f"the header at byte {where} is unreadable")
+    # Reading on to the end makes the decompressors check their sums. What follows, tar would not restore.
+    padding = 0
+    while chunk := stream.read(_CHUNK):
+        padding += len(chunk)
+        _check_limits(0, padding, limits._replace(room=limits.bytes))
+        if chunk.count(0) != len(chunk):
+            raise DamagedError("data follows its end mark")
+
+
+def _refusal(error: tarfile.FilterError) -> str:
+    name = error.tarinfo.name
+    if isinstance(error, tarfile.SpecialFileError):
+        return f"it holds a device or pipe, {name}; leave it out of the backup"
+    if isinstance(error, tarfile.AbsoluteLinkError | tarfile.LinkOutsideDestinationError):
+        return (
+            f"it holds a link that leads outside, {name} -> {error.tarinfo.linkname}; "
+            'if that is meant, set outside_links = "skip"'
+        )
+    return f"it holds a path that leads outside, {name}"

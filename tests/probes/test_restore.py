@@ -1,0 +1,782 @@
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from probes.outcome import Check, Outcome, Reason, Verdict
+from tests.servers import backups
+
+Drill = Callable[..., Awaitable[Outcome]]
+RunProbe = Callable[..., Awaitable[Outcome]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The folder the backups lie in."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """Where restores go; apart, so that anything left or written beside it shows."""
+    folder = tmp_path / "outer" / "scratch"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def drill(run_probe: RunProbe, store: Path, scratch: Path) -> Drill:
+    """Run a restore drill, and hold it to leaving nothing behind."""
+
+    async def run(**raw: object) -> Outcome:
+        outcome = await run_probe("restore", **{"source": str(store), "scratch": str(scratch), **raw})
+        assert written_around(scratch) == []
+        return outcome
+
+    return run
+
+
+def written_around(scratch: Path) -> list[Path]:
+    return [path for path in [*scratch.iterdir(), *scratch.parent.iterdir()] if path != scratch]
+
+
+def line(outcome: Outcome, name: str) -> Check:
+    return next(check for check in outcome.checks if check.name == name)
+
+
+def names(outcome: Outcome) -> list[str]:
+    return [check.name for check in outcome.checks]
+
+
+# Archives that are as they should be.
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"])
+@pytest.mark.parametrize(("tool", "suffix"), [("md5sum", "md5"), ("sha256sum", "sha256")])
+async def test_an_archive_with_a_manifest_beside_it_passes(
+    drill: Drill, tmp_path: Path, store: Path, *, ending: str, tool: str, suffix: str
+) -> None:
+    archive = backups.archive(backups.data(tmp_path / "app"), store / f"app-20250513.{ending}")
+    backups.vouch(archive, tool, suffix)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.PASS, outcome
+    assert line(outcome, "archive checksum").verdict is Verdict.PASS
+    assert ("md5 alone" in line(outcome, "archive checksum").message) == (suffix == "md5")
+    assert line(outcome, "restore").observed == 3
+    assert outcome.metrics["restored_files"] == 3
+    assert outcome.metrics["restored_bytes"] > 300_000
+    assert outcome.metrics["backup_age_s"] == pytest.approx(3600, abs=300)
+    assert "restore_s" in outcome.metrics
+    assert f"app-20250513.{ending}, 60.0 min old, was restored: 3 files" in outcome.summary
+
+
+@pytest.mark.parametrize("ending", ["tar", "tgz"])
+@pytest.mark.parametrize(("tool", "name"), [("md5sum", "MD5SUMS"), ("sha256sum", "manifest.sha256")])
+async def test_an_archive_with_a_manifest_inside_passes(
+    drill: Drill, tmp_path: Path, store: Path, *, ending: str, tool: str, name: str
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / name).write_bytes(backups.sums(tool, source))
+    backups.archive(source, store / f"app.{ending}")
+    outcome = await drill()
+    assert outcome.verdict is Verdict.PASS, outcome
+    assert "3 files are as listed" in line(outcome, "file checksums").message
+    assert ("md5 alone" in line(outcome, "file checksums").message) == (tool == "md5sum")
+
+
+async def test_manifests_in_the_bsd_form_and_of_a_whole_folder_are_understood(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    archive = backups.archive(backups.data(tmp_path / "app"), store / "app.tgz")
+    (store / "SHA512SUMS").write_bytes(backups.sums("sha512sum", store))
+    (store / "app.sha256").write_bytes(backups.printed("sha256sum", "--tag", archive))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+async def test_a_file_name_with_a_newline_is_found_in_the_manifest(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "two\nlines\\").write_text("odd but legal")
+    (source / "SHA256SUMS").write_bytes(backups.sums("sha256sum", source))
+    backups.archive(source, store / "app.tar")
+    assert (await drill()).verdict is Verdict.PASS
+
+
+async def test_hard_links_and_links_inside_are_restored(drill: Drill, tmp_path: Path, store: Path) -> None:
+    source = backups.data(tmp_path / "app")
+    os.link(source / "dump.sql", source / "same.sql")
+    os.link(source / "latest", source / "same-latest", follow_symlinks=False)
+    (source / "SHA256SUMS").write_bytes(backups.sums("sha256sum", source))
+    backups.archive(source, store / "app.tgz")
+    command = ["sh", "-c", "cmp app/dump.sql app/same.sql && cat app/latest app/same-latest"]
+    outcome = await drill(command=command)
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+async def test_without_any_manifest_readability_is_only_a_warning_that_says_how_to_make_one(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.archive(backups.data(tmp_path / "app"), store / "app.tgz")
+    outcome = await drill()
+    assert outcome.verdict is Verdict.WARN
+    assert "sha256sum app.tgz > app.tgz.sha256" in outcome.summary
+
+
+async def test_one_archive_can_be_the_source(drill: Drill, tmp_path: Path, store: Path) -> None:
+    archive = backups.archive(backups.data(tmp_path / "app"), store / "app.backup")
+    backups.vouch(archive)
+    assert (await drill(source=str(archive))).verdict is Verdict.PASS
+
+
+# Damage.
+
+
+@pytest.mark.parametrize("ending", ["tar", "tgz", "tar.xz", "tar.bz2"])
+@pytest.mark.parametrize("where", ["beside", "inside"])
+async def test_one_flipped_byte_fails(
+    drill: Drill, tmp_path: Path, store: Path, ending: str, where: str
+) -> None:
+    source = backups.data(tmp_path / "app")
+    if where == "inside":
+        (source / "SHA256SUMS").write_bytes(backups.sums("sha256sum", source))
+    archive = backups.archive(source, store / f"app.{ending}")
+    if where == "beside":
+        backups.vouch(archive)
+    assert (await drill()).verdict is Verdict.PASS
+    backups.flip(archive)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    decisive = {check.name for check in outcome.checks if check.verdict is Verdict.FAIL}
+    assert decisive <= {"archive checksum", "file checksums", "restore"}
+
+
+@pytest.mark.parametrize("ending", ["tgz", "tar.xz", "tar.bz2"])
+async def test_one_flipped_byte_in_a_compressed_archive_fails_without_a_manifest(
+    drill: Drill, tmp_path: Path, store: Path, ending: str
+) -> None:
+    archive = backups.archive(backups.data(tmp_path / "app"), store / f"app.{ending}")
+    backups.flip(archive)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert line(outcome, "restore").verdict is Verdict.FAIL
+
+
+async def test_a_flipped_byte_in_the_gzip_trailer_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    archive = backups.archive(backups.data(tmp_path / "app"), store / "app.tgz")
+    backups.flip(archive, archive.stat().st_size - 6)
+    assert (await drill()).verdict is Verdict.FAIL
+
+
+async def test_a_flipped_byte_in_a_later_header_of_a_plain_archive_fails_without_a_manifest(
+    drill: Drill, store: Path
+) -> None:
+    files = [backups.entry(name, b"x" * 512) for name in ("a", "b", "c")]
+    archive = backups.handmade(store / "app.tar", *files)
+    backups.flip(archive, 1024 + 10)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "header at byte 1024 is unreadable" in outcome.summary
+
+
+@pytest.mark.parametrize("ending", ["tar", "tgz", "tar.xz", "tar.bz2"])
+async def test_a_truncated_archive_fails(drill: Drill, tmp_path: Path, store: Path, ending: str) -> None:
+    archive = backups.archive(backups.data(tmp_path / "app"), store / f"app.{ending}")
+    backups.cut(archive)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "cannot be restored" in line(outcome, "restore").message
+
+
+async def test_an_archive_cut_between_two_entries_fails(drill: Drill, store: Path) -> None:
+    archive = backups.handmade(store / "app.tar", *(backups.entry(name, b"x" * 512) for name in "abc"))
+    backups.cut(archive, 2048)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "without an end mark" in outcome.summary
+
+
+async def test_data_after_the_end_mark_fails(drill: Drill, store: Path) -> None:
+    archive = backups.handmade(store / "app.tar", backups.entry("a", b"x"))
+    archive.write_bytes(archive.read_bytes() + b"more" * 128)
+    assert "data follows its end mark" in (await drill()).summary
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive at all", b"\x1f\x8b\x08\x00 neither"])
+async def test_what_is_no_archive_fails(drill: Drill, store: Path, content: bytes) -> None:
+    (store / "app.tar.gz").write_bytes(content)
+    assert (await drill()).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("ending", ["tar", "tgz"])
+async def test_an_archive_without_any_file_fails(
+    drill: Drill, tmp_path: Path, store: Path, ending: str
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    backups.vouch(backups.archive(tmp_path / "nothing", store / f"app.{ending}"))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "no file at all" in line(outcome, "restore").message
+
+
+# Manifests that are no proof.
+
+
+@pytest.mark.parametrize("content", [b"", b"\n# nothing\n", b"<html>not found</html>\n", b"0123  app.tgz\n"])
+@pytest.mark.parametrize("where", ["beside", "inside"])
+async def test_an_empty_or_garbled_manifest_fails(
+    drill: Drill, tmp_path: Path, store: Path, where: str, content: bytes
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (store / "app.tgz.md5" if where == "beside" else source / "MD5SUMS").write_bytes(content)
+    backups.archive(source, store / "app.tgz")
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "Nothing is proven" in outcome.summary
+
+
+async def test_a_manifest_that_does_not_list_the_archive_fails(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.archive(backups.data(tmp_path / "app"), store / "app.tgz")
+    (store / "app.tgz.md5").write_text("d41d8cd98f00b204e9800998ecf8427e  other.tgz\n")
+    assert "does not list app.tgz" in (await drill()).summary
+
+
+async def test_a_restored_file_that_the_manifest_does_not_list_fails(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "SHA256SUMS").write_bytes(backups.sums("sha256sum", source, leave_out=["dump.sql"]))
+    backups.vouch(backups.archive(source, store / "app.tgz"))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "1 not listed (app/dump.sql)" in outcome.summary
+
+
+async def test_a_listed_file_that_was_not_restored_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "SHA256SUMS").write_bytes(backups.sums("sha256sum", source))
+    (source / "dump.sql").unlink()
+    backups.vouch(backups.archive(source, store / "app.tgz"))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "1 missing (app/dump.sql)" in outcome.summary
+
+
+@pytest.mark.parametrize("name", ["../../../etc/hostname", "/etc/hostname"])
+async def test_a_manifest_that_points_outside_fails(
+    drill: Drill, tmp_path: Path, store: Path, name: str
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "SHA256SUMS").write_text(f"{'0' * 64}  {name}\n")
+    backups.archive(source, store / "app.tgz")
+    assert "outside of its folder" in (await drill()).summary
+
+
+@pytest.mark.parametrize("wanted", ["beside", "inside", "LIST.sha256"])
+async def test_a_manifest_that_is_asked_for_and_not_there_fails(
+    drill: Drill, tmp_path: Path, store: Path, wanted: str
+) -> None:
+    backups.archive(backups.data(tmp_path / "app"), store / "app.tgz")
+    assert (await drill(manifest=wanted)).verdict is Verdict.FAIL
+
+
+async def test_a_manifest_under_a_name_of_its_own_is_found_inside(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "LIST").write_bytes(backups.sums("sha256sum", source))
+    backups.archive(source, store / "app.tgz")
+    assert (await drill(manifest="LIST")).verdict is Verdict.PASS
+    assert (await drill(manifest="app/LIST")).verdict is Verdict.PASS
+
+
+# Age and size.
+
+
+async def test_a_newest_backup_of_three_days_ago_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app", hours=72), store / "app.tgz", hours=72))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert line(outcome, "backup age").verdict is Verdict.FAIL
+    assert line(outcome, "backup age").limit == 26 * 3600
+    assert "3.0 d old" in outcome.summary
+    assert (await drill(max_age="4d")).verdict is Verdict.PASS
+
+
+async def test_a_fresh_copy_of_an_old_backup_fails_unless_the_file_is_to_be_believed(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app", hours=72), store / "app.tgz", hours=0))
+    assert line(await drill(), "backup age").verdict is Verdict.FAIL
+    assert (await drill(age_from="file")).verdict is Verdict.PASS
+
+
+async def test_entries_dated_in_the_future_do_not_make_a_backup_young(drill: Drill, store: Path) -> None:
+    now = int(time.time())
+    old = backups.entry("old", b"x", mtime=now - 72 * 3600)
+    backups.handmade(store / "app.tar", old, backups.entry("future", b"x", mtime=now + 10**7))
+    assert line(await drill(), "backup age").observed == pytest.approx(72 * 3600, abs=300)
+
+
+async def test_an_archive_dated_in_the_future_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz", hours=-48))
+    assert "in the future" in (await drill(age_from="file")).summary
+
+
+async def test_a_backup_that_shrank_by_ninety_percent_fails(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "a"), store / "app-1.tgz", hours=25))
+    small = backups.data(tmp_path / "b", size=30_000)
+    backups.vouch(backups.archive(small, store / "app-2.tgz"))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    change = line(outcome, "size change")
+    assert change.verdict is Verdict.FAIL
+    assert change.observed == pytest.approx(-90, abs=1)
+    assert (await drill(shrink=95)).verdict is Verdict.PASS
+
+
+async def test_size_is_compared_within_a_series_and_a_link_is_no_backup_of_its_own(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "a"), store / "files-1.tgz", hours=2))
+    newest = backups.archive(backups.data(tmp_path / "b", size=3000), store / "db-1.tgz")
+    (store / "latest.tgz").symlink_to(newest.name)
+    backups.vouch(newest)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.PASS, outcome
+    assert line(outcome, "newest backup").observed == "db-1.tgz"
+    assert "1 other series" in line(outcome, "newest backup").message
+    assert "size change" not in names(outcome)
+    assert line(await drill(pattern=["files-*.tgz"]), "newest backup").observed == "files-1.tgz"
+
+
+async def test_a_backup_below_the_smallest_size_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    assert line(await drill(min_size=10**6), "backup size").verdict is Verdict.FAIL
+
+
+async def test_a_restore_slower_than_its_target_is_a_warning(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    outcome = await drill(restore_target="0s")
+    assert outcome.verdict is Verdict.WARN
+    assert line(outcome, "restore time").verdict is Verdict.WARN
+
+
+# The verification command.
+
+
+async def test_the_verification_command_sees_the_restored_files(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    outcome = await drill(command=["grep", "-c", "9.50", "app/orders/2025.csv"])
+    assert outcome.verdict is Verdict.PASS
+    assert line(outcome, "verification command").message == "grep: exit code 0: 1."
+
+
+async def test_a_verification_command_that_fails_shows_its_last_line_only(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    outcome = await drill(command=["sh", "-c", "echo customer data; echo no orders of today >&2; exit 3"])
+    assert outcome.verdict is Verdict.FAIL
+    assert line(outcome, "verification command").observed == 3
+    assert "exit code 3: no orders of today" in outcome.summary
+    assert "customer data" not in outcome.summary
+
+
+async def test_a_verification_command_that_is_not_there_is_unknown(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "check").write_text("#!/bin/sh\nexit 0\n")
+    (source / "check").chmod(0o755)
+    backups.vouch(backups.archive(source, store / "app.tgz"))
+    shutil.rmtree(source)
+    for command in ("no-such-program", "./app/check"):
+        outcome = await drill(command=[command])
+        assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+# Hostile archives. The fixture holds each to writing nothing outside.
+
+ABSOLUTE = Path(tempfile.gettempdir(), f"gonogo-escaped-{os.getpid()}")
+_LINK = {"type": tarfile.SYMTYPE}
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ([backups.entry("../../escaped", b"x")], "leads outside"),
+        ([backups.entry("a/../../../escaped", b"x")], "leads outside"),
+        ([backups.entry(str(ABSOLUTE), b"x")], "absolute path"),
+        ([backups.entry("out", linkname="../../..", **_LINK), backups.entry("out/escaped", b"x")], ""),
+        ([backups.entry("out", linkname="/etc", **_LINK)], "link that leads outside"),
+        ([backups.entry("out", linkname="../../../x", **_LINK)], "link that leads outside"),
+        ([backups.entry("out", linkname="/etc/hostname", type=tarfile.LNKTYPE)], "link that leads outside"),
+        ([backups.entry("out", linkname="../../x", type=tarfile.LNKTYPE)], "link that leads outside"),
+        ([backups.entry("lost", linkname="nowhere", type=tarfile.LNKTYPE)], "does not hold"),
+        ([backups.entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3)], "device or pipe"),
+        ([backups.entry("pipe", type=tarfile.FIFOTYPE)], "device or pipe"),
+        ([backups.entry("header", b"x" * 2**21, type=tarfile.GNUTYPE_LONGNAME)], "header of"),
+        ([backups.entry("late", b"x", mtime=2**80)], "cannot be restored"),
+    ],
+)
+async def test_a_hostile_archive_is_refused(
+    drill: Drill, store: Path, entries: list[tuple[tarfile.TarInfo, bytes]], why: str
+) -> None:
+    good = backups.entry("good", b"x")
+    backups.vouch(backups.handmade(store / "app.tar.gz", good, *entries))
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert why in line(outcome, "restore").message
+    assert not list(ABSOLUTE.parent.glob(ABSOLUTE.name))
+
+
+async def test_a_chain_of_links_that_hides_where_it_leads_writes_nothing_outside(
+    drill: Drill, store: Path
+) -> None:
+    # Longer than any path may be, so that a resolver gives up halfway and takes the rest for harmless.
+    entries, name = [], ""
+    for letter in "abcdefghijklmnop":
+        entries.append(backups.entry(f"{name}{letter * 247}", type=tarfile.DIRTYPE))
+        entries.append(backups.entry(f"{name}{letter}", linkname=letter * 247, **_LINK))
+        name += f"{letter}/"
+    entries.append(backups.entry(f"{name}{'l' * 254}", linkname="../" * 16, **_LINK))
+    entries.append(backups.entry("escape", linkname=f"{name}{'l' * 254}/../../..", **_LINK))
+    entries.append(backups.entry("escape/escaped", b"x"))
+    backups.vouch(backups.handmade(store / "app.tar", *entries))
+    assert (await drill()).verdict is not Verdict.PASS
+
+
+async def test_links_outside_can_be_left_out(drill: Drill, store: Path) -> None:
+    link = backups.entry("localtime", linkname="/usr/share/zoneinfo/UTC", **_LINK)
+    backups.vouch(backups.handmade(store / "etc.tar", link, backups.entry("hosts", b"x")))
+    assert (await drill()).verdict is Verdict.FAIL
+    outcome = await drill(outside_links="skip")
+    assert outcome.verdict is Verdict.PASS
+    assert "1 links that lead outside left out" in line(outcome, "restore").message
+
+
+@pytest.mark.parametrize(("limit", "word"), [({"max_bytes": 10**6}, "bytes"), ({"max_files": 2}, "entries")])
+async def test_an_archive_beyond_a_limit_is_unknown(
+    drill: Drill, store: Path, limit: dict[str, int], word: str
+) -> None:
+    zeros = [backups.entry(name, bytes(10**6)) for name in ("a", "b", "c")]
+    backups.vouch(backups.handmade(store / "app.tgz", *zeros))
+    outcome = await drill(**limit)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+    assert f" {word}; if that is right, raise {next(iter(limit))}" in outcome.summary
+    assert (await drill()).verdict is Verdict.PASS
+
+
+async def test_zeros_without_end_behind_an_archive_are_unknown(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    archive = backups.handmade(tmp_path / "app.tar", backups.entry("a", b"x"))
+    with archive.open("ab") as file:
+        file.truncate(2**24)
+    (store / "app.tgz").write_bytes(backups.printed("gzip", "--stdout", archive))
+    outcome = await drill(max_bytes=10**6)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+
+
+async def test_a_sparse_file_larger_than_the_disk_is_unknown(
+    drill: Drill, store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "app").mkdir()
+    with (tmp_path / "app" / "sparse").open("wb") as file:
+        file.truncate(2**43)
+    backups.printed("tar", "--sparse", "-cf", store / "app.tar", "-C", tmp_path, "app")
+    outcome = await drill(max_bytes=2**60)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+    assert "set scratch" in outcome.summary
+
+
+# Could not look.
+
+
+@pytest.mark.parametrize("source", ["", "${GONOGO_TEST_UNSET:-}"])
+async def test_without_a_source_it_is_not_configured(drill: Drill, source: str) -> None:
+    outcome = await drill(source=source)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert "set source to the folder of the backups" in outcome.summary
+
+
+async def test_a_source_that_is_not_there_is_unknown(drill: Drill, tmp_path: Path) -> None:
+    outcome = await drill(source=str(tmp_path / "nowhere"))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_folder_without_a_backup_fails(drill: Drill, store: Path) -> None:
+    (store / "app.tar.gz.part").write_bytes(b"being written")
+    outcome = await drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "holds no backup" in outcome.summary
+
+
+async def test_a_compression_that_cannot_be_read_is_unknown(drill: Drill, store: Path) -> None:
+    (store / "app.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd and so on")
+    outcome = await drill()
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_scratch_folder_that_is_not_there_is_unknown(run_probe: RunProbe, store: Path) -> None:
+    outcome = await run_probe("restore", source=str(store), scratch=str(store / "nowhere"))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+# Under root no permission counts, so the drill is then run as somebody else.
+_LOOK = """
+import os, sys
+from probes import archives, restore
+from probes.outcome import CannotTell
+if os.geteuid() == 0:
+    os.setegid(65534)
+    os.seteuid(65534)
+try:
+    restore.probe(restore.RestoreParameters(source=sys.argv[1], scratch=sys.argv[2]))
+except CannotTell as doubt:
+    print(doubt.reason)
+"""
+
+
+@pytest.mark.parametrize("what", ["folder", "archive", "scratch"])
+def test_what_may_not_be_entered_is_unknown(what: str) -> None:
+    # The folders of pytest are private to its user, so that somebody else would never come as far as here.
+    with tempfile.TemporaryDirectory() as outer:
+        folder, scratch = Path(outer, "backups"), Path(outer, "scratch")
+        archive = backups.archive(backups.data(folder / "app"), folder / "app.tgz")
+        scratch.mkdir()
+        for path, mode in ((Path(outer), 0o755), (scratch, 0o777), (archive, 0o644), (folder, 0o755)):
+            path.chmod(mode)
+        {"folder": folder, "archive": archive, "scratch": scratch}[what].chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", _LOOK, folder, scratch],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        folder.chmod(0o700)
+        scratch.chmod(0o700)
+    assert done.stdout.strip() == "forbidden", done.stderr
+
+
+# The scratch folder.
+
+
+async def test_restored_data_is_private_while_it_exists(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    outcome = await drill(command=["stat", "--format", "%a", ".."])
+    assert "exit code 0: 700" in line(outcome, "verification command").message
+
+
+async def test_read_only_folders_do_not_outlive_the_drill(drill: Drill, tmp_path: Path, store: Path) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "orders").chmod(0o500)
+    backups.repository(store, source)
+    outcome = await drill(password_file=_password(tmp_path))
+    (source / "orders").chmod(0o700)
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+def ended_process() -> int:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
+
+
+async def test_what_killed_runs_left_is_swept_and_nothing_else(
+    run_probe: RunProbe, tmp_path: Path, store: Path, scratch: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    ended = ended_process()
+    stale = scratch / f"gonogo-restore-{ended}-abc123"
+    keep = [
+        scratch / f"gonogo-restore-{os.getpid()}-abc123",
+        scratch / f"other-restore-{ended}-abc123",
+        scratch / "gonogo-restore-notes",
+    ]
+    for folder in [stale, *keep]:
+        (folder / "restored").mkdir(parents=True)
+    (stale / "restored").chmod(stat.S_IRUSR)
+    outside = backups.data(tmp_path / "outside")
+    (outside / "orders").chmod(0o755)
+    link = scratch / f"gonogo-restore-{ended}-link"
+    link.symlink_to(outside)
+    outcome = await run_probe("restore", source=str(store), scratch=str(scratch))
+    assert outcome.verdict is Verdict.PASS
+    assert sorted(written_around(scratch)) == sorted([*keep, link])
+    assert (outside / "dump.sql").exists()
+    assert stat.S_IMODE((outside / "orders").stat().st_mode) == 0o755
+
+
+async def test_a_drill_that_runs_out_of_time_leaves_nothing(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.vouch(backups.archive(backups.data(tmp_path / "app"), store / "app.tgz"))
+    outcome = await drill(command=["sleep", "60"], timeout="2s")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.TIMEOUT)
+
+
+# restic.
+
+
+def _password(tmp_path: Path, password: str = backups.PASSWORD) -> str:
+    file = tmp_path / "password"
+    file.write_text(password)
+    return str(file)
+
+
+async def test_a_healthy_repository_passes(drill: Drill, tmp_path: Path, store: Path) -> None:
+    source = backups.data(tmp_path / "app")
+    (source / "SHA256SUMS").write_bytes(backups.sums("sha256sum", source))
+    backups.repository(store, source)
+    outcome = await drill(
+        password_file=_password(tmp_path), command=["find", ".", "-name", "dump.sql", "-size", "+1k"]
+    )
+    assert outcome.verdict is Verdict.PASS, outcome
+    assert line(outcome, "restore").observed == 4
+    assert line(outcome, "file checksums").verdict is Verdict.PASS
+    assert "/app/dump.sql" in line(outcome, "verification command").message
+    assert outcome.metrics["backup_age_s"] == pytest.approx(3600, abs=300)
+    assert backups.PASSWORD not in str(outcome)
+
+
+async def test_the_password_may_come_from_restics_own_environment(
+    drill: Drill, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    monkeypatch.setenv("RESTIC_PASSWORD", backups.PASSWORD)
+    outcome = await drill()
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+async def test_a_flipped_byte_in_a_pack_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    backups.flip(backups.largest_pack(store))
+    outcome = await drill(password_file=_password(tmp_path))
+    assert outcome.verdict is Verdict.FAIL
+    assert "ciphertext verification failed" in line(outcome, "restore").message
+
+
+async def test_a_truncated_pack_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    backups.cut(backups.largest_pack(store))
+    outcome = await drill(password_file=_password(tmp_path))
+    assert outcome.verdict is Verdict.FAIL
+    assert "run restic check" in line(outcome, "restore").message
+
+
+async def test_an_unreadable_snapshot_fails_although_restic_ends_well(
+    drill: Drill, tmp_path: Path, store: Path
+) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    backups.cut(next((store / "snapshots").iterdir()))
+    outcome = await drill(password_file=_password(tmp_path))
+    assert outcome.verdict is Verdict.FAIL
+    assert "The repository is damaged" in outcome.summary
+
+
+async def test_a_truncated_index_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    backups.cut(next((store / "index").iterdir()))
+    outcome = await drill(password_file=_password(tmp_path))
+    assert outcome.verdict is Verdict.FAIL
+
+
+async def test_a_repository_without_a_snapshot_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store)
+    assert "no snapshot" in (await drill(password_file=_password(tmp_path))).summary
+
+
+async def test_a_snapshot_of_an_empty_folder_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    backups.repository(store, tmp_path / "nothing")
+    outcome = await drill(password_file=_password(tmp_path))
+    assert outcome.verdict is Verdict.FAIL
+    assert line(outcome, "restore").observed == 0
+
+
+async def test_a_snapshot_of_three_days_ago_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"), hours=72)
+    outcome = await drill(password_file=_password(tmp_path))
+    assert line(outcome, "backup age").verdict is Verdict.FAIL
+
+
+async def test_a_snapshot_that_shrank_fails(drill: Drill, tmp_path: Path, store: Path) -> None:
+    source = backups.data(tmp_path / "app")
+    backups.repository(store, source, hours=2)
+    (source / "dump.sql").write_bytes(b"x")
+    backups.restic(store, "backup", source)
+    outcome = await drill(password_file=_password(tmp_path))
+    assert line(outcome, "size change").verdict is Verdict.FAIL
+
+
+async def test_a_snapshot_beyond_a_limit_is_unknown(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    outcome = await drill(password_file=_password(tmp_path), max_bytes=1000)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["auto", "restic"])
+async def test_a_wrong_password_is_unknown(drill: Drill, tmp_path: Path, store: Path, kind: str) -> None:
+    backups.repository(store)
+    outcome = await drill(password_file=_password(tmp_path, "wrong"), kind=kind)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.AUTH)
+
+
+async def test_no_password_is_not_configured(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store)
+    for password_file in ("", str(tmp_path / "nowhere")):
+        outcome = await drill(password_file=password_file)
+        assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+async def test_no_repository_is_unknown(drill: Drill, tmp_path: Path) -> None:
+    outcome = await drill(kind="restic", password_file=_password(tmp_path))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_server_that_refuses_the_connection_is_unknown(
+    drill: Drill, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    location = f"rest:http://user:hidden@127.0.0.1:{unused_tcp_port}/"
+    outcome = await drill(source=location, password_file=_password(tmp_path))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.REFUSED)
+    assert "hidden" not in str(outcome)
+
+
+async def test_a_repository_locked_by_another_is_unknown(drill: Drill, tmp_path: Path, store: Path) -> None:
+    backups.repository(store, backups.data(tmp_path / "app"))
+    with backups.exclusive_lock(store):
+        outcome = await drill(password_file=_password(tmp_path))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+
+
+async def test_without_restic_it_is_unknown(
+    drill: Drill, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups.repository(store)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = await drill(password_file=_password(tmp_path))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+    assert "install it" in outcome.summary
