@@ -45,12 +45,12 @@ class Expanded(msgspec.Struct, frozen=True):
     Attributes:
         values: The table, ready to be converted.
         read: The variables that were set, with the values taken from them.
-        unset: The variables that were not set and whose default was taken.
+        defaulted: The variables that were not set, and for which a default that is not empty was taken.
     """
 
     values: dict[str, object]
     read: dict[str, str]
-    unset: tuple[str, ...]
+    defaulted: tuple[str, ...]
 
 
 def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> Expanded:
@@ -62,7 +62,7 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
         CannotTell: With `config`, if a variable without a default is not set.
     """
     read: dict[str, str] = {}
-    unset: list[str] = []
+    defaulted: list[str] = []
     missing: list[str] = []
 
     def one(match: re.Match[str]) -> str:
@@ -73,7 +73,8 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
         if match["default"] is None:
             missing.append(name)
             return ""
-        unset.append(name)
+        if match["default"]:
+            defaulted.append(name)
         return match["default"]
 
     def walk(value: object) -> object:
@@ -89,7 +90,7 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
     if missing:
         names = " and ".join(dict.fromkeys(missing))
         raise CannotTell(Reason.CONFIG, f"Not configured: set {names}.")
-    return Expanded(values, read, tuple(dict.fromkeys(unset)))
+    return Expanded(values, read, tuple(dict.fromkeys(defaulted)))
 
 
 def convert(raw: Mapping[str, object], kind: type[P], *, lax: bool = False) -> P:

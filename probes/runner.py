@@ -111,7 +111,7 @@ def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
     """Name the environment variables that a doubt may come from: the probe cannot know where a value was."""
     if outcome.reason not in _CURABLE:
         return outcome
-    advice = [f"Set {' and '.join(expanded.unset)}."] if expanded.unset else []
+    advice = [f"Set {' and '.join(expanded.defaulted)}."] if expanded.defaulted else []
     if expanded.read:
         advice.append(f"Check {' and '.join(expanded.read)}.")
     return msgspec.structs.replace(outcome, summary=" ".join([outcome.summary, *advice]))

@@ -1,6 +1,8 @@
 """Wires a session to the screens."""
 
 import asyncio
+import functools
+import signal
 from typing import ClassVar
 
 from textual.app import App
@@ -51,11 +53,14 @@ def open_console(session: Session) -> int:
     """Run the console until the operator leaves, then end everything that runs.
 
     Returns:
-        The exit code: 0, or that of a crash.
+        The exit code: 0, that of a crash, or 128 + 15 when told to end by SIGTERM.
     """
 
     async def whole() -> int:
         app = Console(session)
+        # Unhandled, it would end the program with the terminal still in the state of a full-screen program.
+        end = functools.partial(app.exit, return_code=128 + signal.SIGTERM)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
         try:
             await app.run_async()
         finally:

@@ -170,10 +170,12 @@ async def test_a_probe_runs_in_the_folder_of_the_checklist(run_probe: RunProbe, 
 
 async def test_doubt_names_the_variable_to_set_or_to_check(tmp_path: Path) -> None:
     raw = {"do": "doubt", "text": "No such place."}
-    unset = {**raw, "file": "${WHERE:-}"}
+    defaulted = {**raw, "file": "${WHERE:-somewhere}"}
+    empty = {**raw, "file": "${WHERE:-}"}
     runner = Runner(tmp_path, {"ELSEWHERE": str(tmp_path / "pids")})
     assert (await runner.run("test-blocking", raw)).summary == "No such place."
-    assert (await runner.run("test-blocking", unset)).summary == "No such place. Set WHERE."
+    assert (await runner.run("test-blocking", defaulted)).summary == "No such place. Set WHERE."
+    assert (await runner.run("test-blocking", empty)).summary == "No such place."
     read = await runner.run("test-blocking", {**raw, "file": "${ELSEWHERE}"})
     assert read.summary == "No such place. Check ELSEWHERE."
     missing = await runner.run("test-blocking", {"file": "${NOWHERE}"})
