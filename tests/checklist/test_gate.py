@@ -1,0 +1,394 @@
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import TypeVar
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from checklist.definition import Checklist, Item
+from checklist.gate import decide
+from checklist.status import Attestation, Evidence, Facts, Status
+from tests.checklist.making import (
+    CHECKED,
+    NOW,
+    TODAY,
+    attestation,
+    checklist,
+    claim,
+    days,
+    evidence,
+    final,
+    hours,
+    item,
+    manual,
+    proven,
+    reopening,
+    waiver,
+)
+
+LIST = checklist(
+    item("cache"),
+    item("jobs", after=("cache",)),
+    item("notes", severity="advisory"),
+    manual("sign-off"),
+)
+GOOD = proven(LIST)
+
+
+def with_(item_: str, **facts: object) -> Status:
+    """Return the good status with other facts for one item."""
+    return GOOD.having(item_, replace(GOOD.of(item_), **facts))
+
+
+def with_final(**fields: object) -> Status:
+    assert GOOD.final_check is not None
+    return replace(GOOD, final_check=replace(GOOD.final_check, **fields))
+
+
+def test_the_gate_opens_when_everything_is_proven_by_the_final_check() -> None:
+    gate = decide(LIST, GOOD, NOW)
+    assert (gate.verdict, gate.go, gate.reasons, gate.waived, gate.line) == ("GO", True, (), {}, "GO")
+
+
+CACHE, SIGN = LIST.by_id["cache"], LIST.by_id["sign-off"]
+
+# Each spoils the good case in one way: what changed, the clock, and what the reason must say.
+SPOILT: dict[str, tuple[Checklist, Status, datetime, str]] = {
+    "never run": (LIST, with_("cache", evidence=None), NOW, "cache: its probe has never run"),
+    "failed": (LIST, with_("cache", evidence=evidence(CACHE, "fail")), NOW, "cache: fails: seen"),
+    "degraded": (LIST, with_("cache", evidence=evidence(CACHE, "warn")), NOW, "cache: degraded: seen"),
+    "could not tell": (
+        LIST,
+        with_("cache", evidence=evidence(CACHE, "unknown"), last_pass=None),
+        NOW,
+        "cache: could not tell: seen",
+    ),
+    "passed in another run": (
+        LIST,
+        with_("cache", evidence=evidence(CACHE, run="another")),
+        NOW,
+        "cache: the final check did not prove it",
+    ),
+    "passed in the future": (
+        LIST,
+        with_("cache", evidence=evidence(CACHE, at=hours(0.001))),
+        NOW,
+        "cache",
+    ),
+    "claimed since": (
+        LIST,
+        with_("cache", claim=claim(hours(-0.1))),
+        NOW,
+        "cache: resolved by Ann, not proven: its probe has not run since",
+    ),
+    "taken back since": (
+        LIST,
+        with_("cache", reopening=reopening(hours(-0.1))),
+        NOW,
+        "cache: reopened: seen it fail",
+    ),
+    "evidence too old": (LIST, GOOD, NOW + timedelta(hours=23, seconds=1), "cache: its proof is stale"),
+    "evidence of another definition": (
+        LIST,
+        with_("cache", evidence=evidence(item("cache", title="other"))),
+        NOW,
+        "cache: its proof is stale",
+    ),
+    "inhibited": (LIST, with_("cache", evidence=None), NOW, "jobs: waits for cache"),
+    "not attested": (LIST, with_("sign-off", attestation=None), NOW, "sign-off: nobody has attested it"),
+    "attested, then edited": (
+        LIST,
+        with_("sign-off", attestation=attestation(manual("sign-off", title="other"))),
+        NOW,
+        "sign-off: its proof is stale",
+    ),
+    "manual item taken back": (
+        LIST,
+        with_("sign-off", attestation=None, reopening=reopening()),
+        NOW,
+        "sign-off: reopened: seen it fail",
+    ),
+    "waiver over": (
+        LIST,
+        with_("cache", evidence=evidence(CACHE, "fail"), waiver=waiver(days(-1))),
+        NOW,
+        "cache: fails",
+    ),
+    "no final check": (LIST, replace(GOOD, final_check=None), NOW, "no final check has run"),
+    "changed since": (LIST, replace(GOOD, revision=8), NOW, "something changed after the final check"),
+    "older revision": (LIST, replace(GOOD, revision=6), NOW, "something changed after the final check"),
+    "other checklist": (
+        replace(LIST, release="2.0"),
+        GOOD,
+        NOW,
+        "the checklist was edited after the final check",
+    ),
+    "an item more": (
+        checklist(*LIST.items, item("more", severity="advisory")),
+        GOOD,
+        NOW,
+        "the checklist was edited after the final check",
+    ),
+    "an item less": (checklist(*LIST.items[:3]), GOOD, NOW, "the checklist was edited"),
+    "final check in the future": (
+        LIST,
+        with_final(finished_at=hours(0.001)),
+        NOW,
+        "the final check is dated in the future",
+    ),
+    "final check begins in the future": (
+        LIST,
+        with_final(started_at=hours(0.001)),
+        NOW,
+        "the final check is dated in the future",
+    ),
+    "final check of another run": (
+        LIST,
+        with_final(run="another"),
+        NOW,
+        "jobs: the final check did not prove it",
+    ),
+    "clock set back": (LIST, GOOD, hours(-0.75), "the final check is dated in the future"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_one_thing_amiss_closes_the_gate_and_is_named(case: str) -> None:
+    whole, status, now, reason = SPOILT[case]
+    gate = decide(whole, status, now)
+    assert (gate.verdict, gate.go) == ("NO-GO", False)
+    assert [text for text in gate.reasons if text.startswith(reason)]
+
+
+@pytest.mark.parametrize("items", [(), (item("notes", severity="advisory"),)], ids=["none", "advisory only"])
+def test_with_nothing_to_prove_there_is_no_go(items: tuple[Item, ...]) -> None:
+    whole = checklist(*items)
+    gate = decide(whole, proven(whole), NOW)
+    assert not gate.go
+    assert "nothing can be proven" in gate.reasons[0]
+
+
+def test_nothing_recorded_at_all_is_no_go() -> None:
+    gate = decide(LIST, Status(), NOW)
+    assert gate.verdict == "NO-GO"
+    assert gate.reasons[-1] == "no final check has run"
+    assert len(gate.reasons) == 4
+
+
+@pytest.mark.parametrize("facts", [Facts(), Facts(evidence=evidence(LIST.by_id["notes"], "fail"))])
+def test_an_advisory_item_does_not_hold_the_gate(facts: Facts) -> None:
+    gate = decide(LIST, GOOD.having("notes", facts), NOW)
+    assert (gate.go, gate.reasons, gate.waived) == (True, (), {})
+
+
+def test_a_waived_item_opens_the_gate_and_stays_in_sight() -> None:
+    facts = {"evidence": evidence(CACHE, "fail"), "waiver": waiver(days(10))}
+    gate = decide(LIST, with_("cache", **facts), NOW)
+    assert (gate.go, gate.waived) == (True, {"cache": days(10)})
+    assert gate.line == "GO, 1 waived until 2025-07-07"
+    status = with_("cache", **facts).having("sign-off", Facts(waiver=waiver(days(3))))
+    assert decide(LIST, status, NOW).line == "GO, 2 waived until 2025-06-30"
+    assert decide(LIST, replace(status, final_check=None), NOW).line.startswith("NO-GO, 2 waived")
+
+
+def test_a_waived_item_that_is_proven_all_the_same_is_not_counted_as_waived() -> None:
+    assert decide(LIST, with_("cache", waiver=waiver(days(10))), NOW).line == "GO"
+
+
+def test_a_go_passes_with_the_last_day_of_its_waiver() -> None:
+    status = with_("cache", evidence=evidence(CACHE, "fail"), waiver=waiver(days(0)))
+    assert decide(LIST, status, NOW.replace(hour=23, minute=59)).go
+    gate = decide(LIST, status, NOW + timedelta(hours=12))
+    assert (gate.go, gate.waived) == (False, {})
+
+
+def test_the_heaviest_reason_comes_first() -> None:
+    names = ("stale", "claimed", "open", "doubt", "warn", "fail")
+    whole = checklist(*(item(name) for name in names), item("waits", after=("fail",)))
+    of = whole.by_id
+    facts = {
+        "stale": Facts(evidence=evidence(of["stale"], at=hours(-30))),
+        "claimed": Facts(claim=claim()),
+        "doubt": Facts(evidence=evidence(of["doubt"], "unknown")),
+        "warn": Facts(evidence=evidence(of["warn"], "warn")),
+        "fail": Facts(evidence=evidence(of["fail"], "fail")),
+    }
+    reasons = decide(whole, Status(items=facts), NOW).reasons
+    assert [reason.partition(":")[0] for reason in reasons] == [
+        *("fail", "warn", "doubt", "open", "claimed", "stale", "waits"),
+        "no final check has run",
+    ]
+
+
+def test_a_claim_whose_proof_could_not_tell_says_why() -> None:
+    facts = Facts(claim=claim(), evidence=evidence(CACHE, "unknown"))
+    gate = decide(LIST, GOOD.having("cache", facts), NOW)
+    assert gate.reasons[0] == "cache: resolved by Ann, not proven: seen"
+
+
+def test_a_failure_from_before_the_item_was_taken_back_is_not_its_reason() -> None:
+    facts = Facts(reopening=reopening(hours(-1)), evidence=evidence(CACHE, "fail", hours(-2)))
+    assert decide(LIST, GOOD.having("cache", facts), NOW).reasons[0] == "cache: reopened: seen it fail"
+
+
+# Whatever is known and whatever the clock says
+
+T = TypeVar("T")
+
+
+@dataclass
+class World:
+    """A checklist, what is known about it, and the clock."""
+
+    whole: Checklist
+    status: Status
+    now: datetime
+
+
+def mostly(good: T, *spoilt: T) -> st.SearchStrategy[T]:
+    """Draw the good thing mostly, so that many worlds are one step from GO."""
+    return st.sampled_from([*[good] * 3 * len(spoilt), *spoilt])
+
+
+BACKS = mostly(None, *(reopening(hours(h)) for h in (-3, -2, -1, -0.75)))
+CLAIMS = mostly(None, *(claim(hours(h)) for h in (-3, -2, -1, -0.75, 1)))
+WAIVERS = mostly(None, *(waiver(days(day), hours(h)) for day in (-1, 0, 1) for h in (-3, -0.75)))
+CLOCKS = mostly(NOW, *(hours(h) for h in (-30, -0.75, 12, 22, 23, 24, 48)))
+WHEN_SEEN = (-30, -24, -3, -2, -0.75, -0.25, 0, 0.5, 30)
+
+
+def proofs(about: Item) -> st.SearchStrategy[Evidence | None]:
+    """Draw evidence about an item, or none; spoilt ones are spoilt in one way or in two."""
+    good, edited = evidence(about), replace(about, title="other")
+    spoilt = [evidence(about, verdict) for verdict in ("warn", "fail", "unknown")]
+    spoilt += [evidence(about, verdict, hours(h)) for h in WHEN_SEEN for verdict in ("pass", "fail")]
+    spoilt += [evidence(about, run="another"), evidence(edited), evidence(edited, run="another")]
+    return mostly(good if about.probe else None, None, *spoilt)
+
+
+def attestations(about: Item) -> st.SearchStrategy[Attestation | None]:
+    good, edited = attestation(about), replace(about, title="other")
+    return mostly(
+        None if about.probe else good, None, good, attestation(edited), attestation(about, hours(-3))
+    )
+
+
+def facts_about(about: Item) -> st.SearchStrategy[Facts]:
+    """Draw facts about an item: mostly good ones, spoilt now and then in every way."""
+    return st.builds(
+        Facts,
+        claim=CLAIMS,
+        attestation=attestations(about),
+        waiver=WAIVERS,
+        reopening=BACKS,
+        evidence=proofs(about),
+        last_pass=st.sampled_from([None, hours(-1)]),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    items: list[Item] = []
+    for number in range(draw(st.integers(0, 4))):
+        name, severity = f"n{number}", draw(mostly("blocker", "advisory"))
+        after = tuple(f"n{parent}" for parent in range(number) if draw(mostly(False, True)))
+        items.append(draw(st.sampled_from([item, manual]))(name, severity=severity, after=after))
+    whole = checklist(*items)
+    known = {entry.id: draw(facts_about(entry)) for entry in items}
+    good = final(whole)
+    check = draw(
+        mostly(
+            good,
+            None,
+            replace(good, checklist="sha256:other"),
+            replace(good, run="another"),
+            replace(good, started_at=hours(1)),
+            replace(good, finished_at=hours(1)),
+        )
+    )
+    revision = draw(mostly(7, 6, 8))
+    return World(whole, Status(revision=revision, items=known, final_check=check), draw(CLOCKS))
+
+
+def stands(world: World, name: str) -> bool:
+    """Tell in the plainest words whether an item is verified, attested or validly waived."""
+    about, facts = world.whole.by_id[name], world.status.of(name)
+    back = facts.reopening.at if facts.reopening else None
+    if facts.waiver and world.now.date() <= facts.waiver.until and (not back or facts.waiver.at > back):
+        return True
+    if not all(stands(world, parent) for parent in about.after):
+        return False
+    if about.probe is None:
+        sworn = facts.attestation
+        return sworn is not None and sworn.item == about.hash and (not back or sworn.at > back)
+    if (proof := facts.evidence) is None:
+        return False
+    at = proof.outcome.started_at
+    return (
+        proof.outcome.verdict == "pass"
+        and proof.item == about.hash
+        and world.now - timedelta(hours=24) <= at <= world.now
+        and (facts.claim is None or at > facts.claim.at)
+        and (back is None or at > back)
+    )
+
+
+def in_final_check(world: World, name: str) -> bool:
+    """Tell whether the final check itself is what proves an item that nothing else accounts for."""
+    about, facts, check = world.whole.by_id[name], world.status.of(name), world.status.final_check
+    if about.probe is None or (facts.waiver and world.now.date() <= facts.waiver.until):
+        return True
+    return check is not None and facts.evidence is not None and facts.evidence.run == check.run
+
+
+@settings(max_examples=500, deadline=None)
+@given(worlds())
+def test_no_path_leads_to_go_past_anything_unproven(world: World) -> None:
+    gate = decide(world.whole, world.status, world.now)
+    event(gate.verdict)
+    assert gate.go is (not gate.reasons)
+    if not gate.go:
+        return
+    check = world.status.final_check
+    assert check is not None
+    assert check.checklist == world.whole.hash
+    assert check.revision == world.status.revision
+    assert max(check.started_at, check.finished_at) <= world.now
+    blockers = [entry.id for entry in world.whole.items if entry.severity == "blocker"]
+    assert blockers
+    assert [name for name in blockers if not stands(world, name)] == []
+    assert [name for name in blockers if not in_final_check(world, name)] == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(worlds())
+def test_what_is_proven_in_every_way_is_go(world: World) -> None:
+    # The other half: a gate that never opened would pass the test above.
+    if not world.whole.items or all(entry.severity == "advisory" for entry in world.whole.items):
+        return
+    known = proven(world.whole)
+    assert decide(world.whole, known, NOW).verdict == "GO"
+
+
+@settings(max_examples=50, deadline=None)
+@given(worlds(), st.randoms())
+def test_the_order_in_which_facts_are_kept_decides_nothing(world: World, random: Random) -> None:
+    names = list(world.status.items)
+    random.shuffle(names)
+    shuffled = replace(world.status, items={name: world.status.items[name] for name in names})
+    assert decide(world.whole, shuffled, world.now) == decide(world.whole, world.status, world.now)
+
+
+@settings(max_examples=50, deadline=None)
+@given(worlds())
+def test_facts_about_items_that_are_gone_decide_nothing(world: World) -> None:
+    gone = world.status.having("gone", Facts(evidence=evidence(item("gone"), "fail")))
+    assert decide(world.whole, gone, world.now) == decide(world.whole, world.status, world.now)
+
+
+def test_the_moments_of_these_tests_are_in_order() -> None:
+    assert hours(-1) < CHECKED < NOW
+    assert NOW.date() == TODAY

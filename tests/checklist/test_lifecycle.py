@@ -1,0 +1,321 @@
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from checklist import lifecycle
+from checklist.definition import Checklist, Item
+from checklist.lifecycle import GREEN, State
+from checklist.status import Facts, Status
+from tests.checklist.making import (
+    LOOKED,
+    NOW,
+    attestation,
+    checklist,
+    claim,
+    days,
+    evidence,
+    hours,
+    item,
+    manual,
+    reopening,
+    waiver,
+)
+
+CACHE = item("cache", steps=("one", "two"))
+EDITED = item("cache", title="The cache is better")
+SIGN = manual("sign-off")
+
+
+def found(verdict: str, at: float = -1, about: Item = CACHE) -> dict[str, Any]:
+    return {"evidence": evidence(about, verdict, hours(at))}
+
+
+def passed(at: float = -1) -> dict[str, Any]:
+    return {"last_pass": hours(at)}
+
+
+def state(of: Item, facts: Facts, now: datetime = NOW) -> State:
+    return lifecycle.states(checklist(of), Status(items={of.id: facts}), now)[of.id]
+
+
+SECOND = 1 / 3600
+
+SENSED: dict[str, tuple[dict[str, Any], State]] = {
+    "nothing known": ({}, State.OPEN),
+    # Evidence alone.
+    "passed": (found("pass"), State.VERIFIED),
+    "passed this very moment": (found("pass", 0), State.VERIFIED),
+    "degraded": (found("warn"), State.OPEN),
+    "failed": (found("fail"), State.OPEN),
+    "could not tell": (found("unknown"), State.OPEN),
+    "could not tell after it had passed": (found("unknown") | passed(-2), State.OPEN),
+    "failed after it had passed": (found("fail") | passed(-2), State.REOPENED),
+    "degraded after it had passed": (found("warn") | passed(-2), State.REOPENED),
+    # Age and edits.
+    "passed exactly fresh_for ago": (found("pass", -24), State.VERIFIED),
+    "passed longer than fresh_for ago": (found("pass", -24 - SECOND), State.STALE),
+    "passed for another definition": (found("pass", about=EDITED), State.STALE),
+    "failed for another definition": (found("fail", about=EDITED), State.OPEN),
+    "failed long ago": (found("fail", -1000), State.OPEN),
+    # A clock that was wrong.
+    "passed in the future": (found("pass", SECOND), State.OPEN),
+    "claimed, passed in the future": ({"claim": claim()} | found("pass", SECOND), State.RESOLVED),
+    "failed in the future": (found("fail", 1) | passed(), State.OPEN),
+    "claimed in the future, passed now": ({"claim": claim(hours(1))} | found("pass"), State.RESOLVED),
+    # Claims.
+    "claimed": ({"claim": claim()}, State.RESOLVED),
+    "claimed, then passed": ({"claim": claim()} | found("pass"), State.VERIFIED),
+    "passed, then claimed": ({"claim": claim()} | found("pass", -3), State.RESOLVED),
+    "passed at the moment of the claim": ({"claim": claim(LOOKED)} | found("pass"), State.RESOLVED),
+    "claimed, then degraded": ({"claim": claim()} | found("warn"), State.REOPENED),
+    "claimed, then failed": ({"claim": claim()} | found("fail"), State.REOPENED),
+    "claimed, then could not tell": ({"claim": claim()} | found("unknown"), State.RESOLVED),
+    "failed, then claimed": ({"claim": claim()} | found("fail", -3), State.RESOLVED),
+    "claimed, passed, too long ago": ({"claim": claim(hours(-30))} | found("pass", -25), State.STALE),
+    "claimed, passed for another definition": (
+        {"claim": claim()} | found("pass", about=EDITED),
+        State.STALE,
+    ),
+    # Taken back by hand.
+    "taken back": ({"reopening": reopening()}, State.REOPENED),
+    "passed, then taken back": ({"reopening": reopening()} | found("pass", -3), State.REOPENED),
+    "passed at the moment it was taken back": (
+        {"reopening": reopening(LOOKED)} | found("pass"),
+        State.REOPENED,
+    ),
+    "taken back, then passed": ({"reopening": reopening()} | found("pass"), State.VERIFIED),
+    "taken back, then failed": ({"reopening": reopening()} | found("fail"), State.REOPENED),
+    "taken back, then could not tell": ({"reopening": reopening()} | found("unknown"), State.REOPENED),
+    # Waivers.
+    "waived until a later day": ({"waiver": waiver(days(5))}, State.WAIVED),
+    "waived until today": ({"waiver": waiver(days(0))}, State.WAIVED),
+    "waived until yesterday": ({"waiver": waiver(days(-1))}, State.OPEN),
+    "failed and waived": ({"waiver": waiver()} | found("fail"), State.WAIVED),
+    "claimed and waived": ({"waiver": waiver(), "claim": claim()}, State.WAIVED),
+    "stale and waived": ({"waiver": waiver()} | found("pass", -25), State.WAIVED),
+    "passed and waived": ({"waiver": waiver()} | found("pass"), State.VERIFIED),
+    "claimed, waiver over": ({"waiver": waiver(days(-1)), "claim": claim()}, State.RESOLVED),
+    "failed after a pass, waiver over": (
+        {"waiver": waiver(days(-1))} | found("fail") | passed(-2),
+        State.REOPENED,
+    ),
+    "taken back, then waived": ({"reopening": reopening(hours(-3)), "waiver": waiver()}, State.WAIVED),
+    # What does not count.
+    "attested though it has a probe": ({"attestation": attestation(CACHE)}, State.OPEN),
+    "failed though attested": ({"attestation": attestation(CACHE)} | found("fail"), State.OPEN),
+    "every step ticked": ({"steps": CACHE.steps}, State.OPEN),
+    "has passed once": (passed(), State.OPEN),
+}
+
+SWORN: dict[str, tuple[dict[str, Any], State]] = {
+    "nothing known": ({}, State.OPEN),
+    "attested": ({"attestation": attestation(SIGN)}, State.ATTESTED),
+    "attested long ago": ({"attestation": attestation(SIGN, hours(-10_000))}, State.ATTESTED),
+    "attested, then edited": ({"attestation": attestation(manual(title="Other"))}, State.STALE),
+    "attested, edited, waived": (
+        {"attestation": attestation(manual(title="Other")), "waiver": waiver()},
+        State.WAIVED,
+    ),
+    "attested and waived": ({"attestation": attestation(SIGN), "waiver": waiver()}, State.ATTESTED),
+    "waived": ({"waiver": waiver()}, State.WAIVED),
+    "waived until yesterday": ({"waiver": waiver(days(-1))}, State.OPEN),
+    "taken back": ({"reopening": reopening()}, State.REOPENED),
+    "claimed all the same": ({"claim": claim()}, State.RESOLVED),
+    "evidence all the same": (found("pass", about=SIGN), State.OPEN),
+}
+
+
+@pytest.mark.parametrize("case", SENSED)
+def test_state_of_an_item_with_a_probe(case: str) -> None:
+    facts, expected = SENSED[case]
+    assert state(CACHE, Facts(**facts)) is expected
+
+
+@pytest.mark.parametrize("case", SWORN)
+def test_state_of_a_manual_item(case: str) -> None:
+    facts, expected = SWORN[case]
+    assert state(SIGN, Facts(**facts)) is expected
+
+
+@pytest.mark.parametrize("of", [CACHE, SIGN], ids=["probe", "manual"])
+@pytest.mark.parametrize("word", ["attestation", "waiver"])
+def test_a_word_from_before_the_item_was_taken_back_counts_no_more(of: Item, word: str) -> None:
+    # The program clears it; a status merged from two branches may hold both.
+    given = {"attestation": attestation(of, hours(-3)), "waiver": waiver(days(5), hours(-3))}[word]
+    assert state(of, Facts(**{word: given}, reopening=reopening(hours(-2)))) is State.REOPENED
+
+
+def test_a_waiver_holds_through_its_last_day_on_the_clock_of_whoever_looks() -> None:
+    facts = Facts(waiver=waiver(days(0)))
+    tokyo = timezone(timedelta(hours=9))
+    assert state(CACHE, facts, NOW.replace(hour=23, minute=59, second=59)) is State.WAIVED
+    assert state(CACHE, facts, NOW.replace(hour=16).astimezone(tokyo)) is State.OPEN
+
+
+# Chains
+
+
+def chain(length: int, **first: Any) -> tuple[Checklist, Status]:
+    """Return items each after the one before, all passed, the first with facts of its own."""
+    items = [item("n0", probe=CACHE.probe)]
+    items += [item(f"n{n}", after=(f"n{n - 1}",)) for n in range(1, length)]
+    facts = {entry.id: Facts(evidence=evidence(entry)) for entry in items}
+    facts["n0"] = Facts(**first)
+    return checklist(*items), Status(items=facts)
+
+
+def test_items_after_a_green_one_speak_for_themselves() -> None:
+    whole, status = chain(3, evidence=evidence(item("n0")))
+    assert set(lifecycle.states(whole, status, NOW).values()) == {State.VERIFIED}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [{}, found("fail"), {"claim": claim()}, found("pass", -25), {"waiver": waiver(days(-1))}],
+    ids=["open", "failed", "resolved", "stale", "waiver over"],
+)
+def test_what_comes_after_an_item_that_is_not_green_is_inhibited_down_the_whole_chain(
+    first: dict[str, Any],
+) -> None:
+    whole, status = chain(4, **first)
+    found = lifecycle.states(whole, status, NOW)
+    assert found["n0"] not in GREEN | {State.INHIBITED}
+    assert [found[f"n{n}"] for n in (1, 2, 3)] == [State.INHIBITED] * 3
+
+
+def test_a_waived_item_inhibits_nothing() -> None:
+    whole, status = chain(3, waiver=waiver(), **found("fail"))
+    assert list(lifecycle.states(whole, status, NOW).values()) == [
+        State.WAIVED,
+        State.VERIFIED,
+        State.VERIFIED,
+    ]
+
+
+@pytest.mark.parametrize("verdict", ["pass", "fail"])
+def test_a_valid_waiver_holds_whatever_the_item_comes_after(verdict: str) -> None:
+    whole, status = chain(3)
+    status = status.having("n1", Facts(waiver=waiver(), **found(verdict, about=whole.by_id["n1"])))
+    assert list(lifecycle.states(whole, status, NOW).values()) == [State.OPEN, State.WAIVED, State.VERIFIED]
+
+
+def test_one_parent_that_is_not_green_is_enough() -> None:
+    whole = checklist(item("a"), manual("b"), item("c", after=("a", "b")))
+    status = Status(
+        items={
+            "b": Facts(attestation=attestation(whole.by_id["b"])),
+            "c": Facts(evidence=evidence(whole.by_id["c"])),
+        }
+    )
+    assert lifecycle.states(whole, status, NOW)["c"] is State.INHIBITED
+    status = status.having("a", Facts(evidence=evidence(whole.by_id["a"])))
+    assert lifecycle.states(whole, status, NOW)["c"] is State.VERIFIED
+
+
+def test_items_may_stand_before_what_they_come_after() -> None:
+    whole = checklist(item("late", after=("early",)), item("early"))
+    status = Status(items={"late": Facts(evidence=evidence(whole.by_id["late"]))})
+    assert lifecycle.states(whole, status, NOW) == {"late": State.INHIBITED, "early": State.OPEN}
+
+
+def test_long_chains_and_many_crossing_ones_are_settled() -> None:
+    whole, status = chain(3000, evidence=evidence(item("n0")))
+    backwards = Checklist(title="T", release="", environment="", items=whole.items[::-1])
+    assert set(lifecycle.states(backwards, status, NOW).values()) == {State.VERIFIED}
+    ladder = [item("a0"), item("b0")]
+    for n in range(1, 40):
+        ladder += [item(f"{side}{n}", after=(f"a{n - 1}", f"b{n - 1}")) for side in "ab"]
+    assert lifecycle.states(checklist(*ladder[::-1]), Status(), NOW)["a39"] is State.INHIBITED
+
+
+# From facts to new facts
+
+
+def test_a_claim_takes_the_place_of_an_older_one_and_of_a_reopening() -> None:
+    facts = Facts(claim=claim(), reopening=reopening(), steps=("one",))
+    new = lifecycle.claim(facts, by="Dan", on=days(-1), action="again", at=NOW)
+    assert new.claim is not None
+    assert (new.claim.by, new.claim.on, new.claim.action, new.claim.at) == ("Dan", days(-1), "again", NOW)
+    assert (new.reopening, new.steps) == (None, ("one",))
+
+
+def test_only_a_manual_item_can_be_attested() -> None:
+    with pytest.raises(ValueError, match="probe"):
+        lifecycle.attest(Facts(), CACHE, by="Ann", note="looks fine", at=NOW)
+    facts = lifecycle.attest(Facts(reopening=reopening()), SIGN, by="Ann", note="seen", at=NOW)
+    assert state(SIGN, facts) is State.ATTESTED
+
+
+def test_reopening_takes_every_word_back_and_keeps_what_was_seen_and_done() -> None:
+    facts = Facts(
+        claim=claim(), attestation=attestation(SIGN), waiver=waiver(), steps=("one",), last_pass=LOOKED
+    )
+    facts = replace(facts, evidence=evidence(CACHE))
+    new = lifecycle.reopen(facts, by="Cleo", why="it is back", at=NOW)
+    assert (new.claim, new.attestation, new.waiver) == (None, None, None)
+    assert (new.evidence, new.steps, new.last_pass) == (facts.evidence, ("one",), LOOKED)
+    for of in (CACHE, SIGN):
+        assert state(of, new) is State.REOPENED
+
+
+def test_a_step_is_ticked_and_unticked_and_the_others_keep_their_order() -> None:
+    facts = lifecycle.tick(lifecycle.tick(Facts(), "two"), "one")
+    assert facts.steps == ("two", "one")
+    assert lifecycle.tick(facts, "two").steps == ("one",)
+
+
+def test_a_newer_outcome_replaces_an_older_one_and_remembers_the_last_pass() -> None:
+    one, two = evidence(CACHE, "pass", hours(-2)), evidence(CACHE, "fail", hours(-1))
+    facts = lifecycle.record(lifecycle.record(Facts(), one), two)
+    assert (facts.evidence, facts.last_pass) == (two, hours(-2))
+    assert state(CACHE, facts) is State.REOPENED
+
+
+@pytest.mark.parametrize("late", ["pass", "fail"])
+def test_an_older_outcome_that_comes_late_changes_nothing(late: str) -> None:
+    facts = lifecycle.record(Facts(), evidence(CACHE, "fail", hours(-1)))
+    assert lifecycle.record(facts, evidence(CACHE, late, hours(-2))) == facts
+
+
+def test_recording_keeps_every_word() -> None:
+    facts = Facts(claim=claim(), waiver=waiver(), reopening=reopening(), steps=("one",))
+    new = lifecycle.record(facts, evidence(CACHE))
+    assert replace(new, evidence=None, last_pass=None) == facts
+
+
+# Dates
+
+DUE = item("cache", due=days(-2))
+
+LATE: dict[str, tuple[Item, dict[str, Any], State, int]] = {
+    "no due date": (CACHE, {}, State.OPEN, 0),
+    "open before its day": (item(due=days(1)), {}, State.OPEN, 0),
+    "open on its day": (item(due=days(0)), {}, State.OPEN, 0),
+    "open after its day": (DUE, {}, State.OPEN, 2),
+    "inhibited after its day": (DUE, {}, State.INHIBITED, 2),
+    "claimed in time": (DUE, {"claim": claim(on=days(-3))}, State.RESOLVED, 0),
+    "claimed on its day": (DUE, {"claim": claim(on=days(-2))}, State.RESOLVED, 0),
+    "claimed late": (DUE, {"claim": claim(on=days(-1))}, State.RESOLVED, 1),
+    "claimed late, verified": (DUE, {"claim": claim(on=days(0))}, State.VERIFIED, 2),
+    "verified without a claim": (DUE, {}, State.VERIFIED, 0),
+    "waived": (DUE, {"waiver": waiver()}, State.WAIVED, 0),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_days_late(case: str) -> None:
+    about, facts, given, expected = LATE[case]
+    assert lifecycle.days_late(about, Facts(**facts), given, days(0)) == expected
+
+
+def test_a_claim_that_its_probe_refuted_no_longer_makes_the_item_timely() -> None:
+    facts = Facts(claim=claim(on=days(-3)), evidence=evidence(DUE, "fail"))
+    assert lifecycle.days_late(DUE, facts, State.REOPENED, days(0)) == 2
+
+
+def test_counts_name_only_what_occurs_the_proven_first() -> None:
+    found = {"a": State.OPEN, "b": State.VERIFIED, "c": State.OPEN}
+    assert list(lifecycle.counts(found).items()) == [(State.VERIFIED, 1), (State.OPEN, 2)]
+    assert lifecycle.counts({}) == {}

@@ -1,0 +1,321 @@
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from msgspec.structs import replace
+
+from checklist import lifecycle
+from checklist.status import Facts, Status
+from checklist.store import Change, ConflictError, StoreError, toml_file
+from checklist.store.toml_file import TomlFile, write_durably
+from tests.checklist.making import NOW, TODAY
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "checklist.status.toml"
+
+
+def store(path: Path) -> TomlFile:
+    return TomlFile(path, lambda status: dict.fromkeys(status.items, "open"))
+
+
+def claim(by: str, item: str = "cache") -> Change:
+    def apply(status: Status) -> Status:
+        facts = lifecycle.claim(status.of(item), by=by, on=TODAY, action="fixed it", at=NOW)
+        return status.having(item, facts)
+
+    return Change(apply, item, ("claim",))
+
+
+def tick(step: str, item: str = "cache") -> Change:
+    return Change(lambda status: status.having(item, lifecycle.tick(status.of(item), step)), item, ("steps",))
+
+
+def claimant(status: Status, item: str = "cache") -> str | None:
+    found = status.of(item).claim
+    return found.by if found else None
+
+
+def left_over(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir() if entry.suffix not in {".toml", ".lock"}]
+
+
+def failing(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+# Load and save
+
+
+def test_without_a_file_nothing_is_known_and_nothing_is_made(path: Path) -> None:
+    assert store(path).load() == Status()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_change_is_on_disk_when_it_returns_and_counts_one_revision(path: Path) -> None:
+    one = store(path).apply(claim("Ann"), Status())
+    assert (one.revision, claimant(one)) == (1, "Ann")
+    assert store(path).load() == one
+    two = store(path).apply(tick("a"), one)
+    assert (two.revision, two.of("cache").steps) == (2, ("a",))
+    assert store(path).load() == two
+
+
+def test_a_change_sees_the_revision_that_it_will_have(path: Path) -> None:
+    seen: list[int] = []
+
+    def look(status: Status) -> Status:
+        seen.append(status.revision)
+        return status
+
+    for _ in range(3):
+        store(path).apply(Change(look), Status())
+    assert seen == [1, 2, 3]
+
+
+def test_each_item_is_written_with_its_state_in_a_word(path: Path) -> None:
+    store(path).apply(claim("Ann"), Status())
+    assert 'state = "open"' in path.read_text()
+
+
+def test_facts_of_items_that_the_checklist_no_longer_has_are_kept(path: Path) -> None:
+    known = store(path).apply(claim("Ann", "gone"), Status())
+    TomlFile(path, lambda _: {}).apply(claim("Bob", "cache"), known)
+    assert claimant(store(path).load(), "gone") == "Ann"
+
+
+# What is there is never lost
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"revision = [", b"revision = 1\n[items.cache]\nresolved_by = 'Ann'\n", b"revision = 1\n# \xff\n", b""],
+    ids=["not TOML", "not a status", "not UTF-8", "empty"],
+)
+def test_a_file_that_cannot_be_read_is_named_and_never_overwritten(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"checklist\.status\.toml:\d: "):
+        store(path).load()
+    with pytest.raises(StoreError, match=r"checklist\.status\.toml:\d: "):
+        store(path).apply(claim("Ann"), Status())
+    assert path.read_bytes() == content
+    assert left_over(path.parent) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StoreError, match="cannot be read"):
+        store(path).load()
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync", "fchmod", "fdopen"])
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    known = store(path).apply(claim("Ann"), Status())
+    before = path.read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(f"checklist.store.toml_file.os.{call}", failing)
+        with pytest.raises(StoreError, match="not saved: No space left"):
+            store(path).apply(claim("Bob"), known)
+    assert path.read_bytes() == before
+    assert left_over(path.parent) == []
+    assert store(path).apply(claim("Bob"), known).revision == 2
+
+
+def test_a_first_save_that_fails_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checklist.store.toml_file.os.replace", failing)
+    with pytest.raises(StoreError):
+        store(path).apply(claim("Ann"), Status())
+    assert not path.exists()
+    assert left_over(path.parent) == []
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_what_is_told_of_a_save_is_what_is_on_disk_when_the_folder_cannot_be_synced(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    # Some network file systems refuse to sync a folder.
+    known = store(path).apply(claim("Ann"), Status())
+    sync = os.fsync
+
+    def picky(handle: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{handle}"):  # noqa: PTH112  # a link to what is open
+            raise OSError(number, os.strerror(number))
+        sync(handle)
+
+    monkeypatch.setattr("checklist.store.toml_file.os.fsync", picky)
+    try:
+        told = claimant(store(path).apply(claim("Bob"), known))
+    except StoreError:
+        told = "Ann"
+    assert claimant(store(path).load()) == told
+
+
+def test_a_save_into_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        store(tmp_path / "gone" / "checklist.status.toml").apply(claim("Ann"), Status())
+
+
+def test_a_change_that_fails_saves_nothing(path: Path) -> None:
+    def apply(_: Status) -> Status:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        store(path).apply(Change(apply), Status())
+    assert not path.exists()
+    assert store(path).apply(claim("Ann"), Status()).revision == 1
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_file_is_synced_before_it_takes_the_old_ones_place_and_the_folder_after(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    calls: list[str] = []
+
+    def told(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def tell(*args: object) -> object:
+            calls.append(name)
+            return call(*args)
+
+        return tell
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(f"checklist.store.toml_file.os.{name}", told(name, getattr(os, name)))
+    write_durably(path, b"x" * number)
+    assert calls == ["fsync", "replace", "fsync"]
+    assert path.read_bytes() == b"x" * number
+
+
+# Modes and links
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_a_file_keeps_its_mode(path: Path, mode: int) -> None:
+    known = store(path).apply(claim("Ann"), Status())
+    path.chmod(mode)
+    store(path).apply(claim("Bob"), known)
+    assert path.stat().st_mode & 0o7777 == mode
+
+
+def test_a_new_file_is_private(path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        store(path).apply(claim("Ann"), Status())
+    finally:
+        os.umask(mask)
+    assert path.stat().st_mode & 0o7777 == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing yet"])
+def test_a_symbolic_link_stays_one(path: Path, tmp_path: Path, there: bool) -> None:
+    target = tmp_path / "elsewhere" / "real.toml"
+    target.parent.mkdir()
+    known = store(target).apply(claim("Ann"), Status()) if there else Status()
+    path.symlink_to(Path("elsewhere") / "real.toml")
+    store(path).apply(claim("Bob"), known)
+    assert path.is_symlink()
+    assert claimant(store(target).load()) == "Bob"
+
+
+# Several writers
+
+
+def test_two_who_change_the_same_fact_are_told_and_both_values_stay_in_sight(path: Path) -> None:
+    known = store(path).load()
+    theirs = store(path).apply(claim("Ann"), known)
+    with pytest.raises(ConflictError) as conflict:
+        store(path).apply(claim("Bob"), known)
+    error = conflict.value
+    assert (error.item, error.fact, error.status) == ("cache", "claim", theirs)
+    assert store(path).load() == theirs
+    assert claimant(known) is None
+    assert claimant(store(path).apply(claim("Bob"), error.status)) == "Bob"
+
+
+@pytest.mark.parametrize("other", [claim("Bob", "host"), tick("a")], ids=["other item", "other fact"])
+def test_two_who_change_different_facts_both_stand(path: Path, other: Change) -> None:
+    known = store(path).load()
+    store(path).apply(claim("Ann"), known)
+    both = store(path).apply(other, known)
+    assert both.revision == 2
+    assert claimant(both) == "Ann"
+    assert both.of("cache").steps == ("a",) or claimant(both, "host") == "Bob"
+    assert store(path).load() == both
+
+
+def test_who_takes_back_what_another_has_replaced_is_told(path: Path) -> None:
+    mine = store(path).apply(claim("Ann"), Status())
+    store(path).apply(claim("Bob"), mine)
+    back = Change(lambda status: status.having("cache", Facts()), "cache", ("claim",))
+    with pytest.raises(ConflictError):
+        store(path).apply(back, mine)
+    assert claimant(store(path).load()) == "Bob"
+
+
+def test_a_status_file_that_was_removed_starts_anew(path: Path) -> None:
+    known = store(path).apply(claim("Ann"), Status())
+    path.unlink()
+    fresh = store(path).apply(tick("a"), replace(known, revision=41))
+    assert (fresh.revision, claimant(fresh)) == (1, None)
+
+
+HOLD = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_held_by_another_program_is_an_error_that_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toml_file, "LOCK_SECONDS", 0.1)
+    known = store(path).apply(claim("Ann"), Status())
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, f"{path}.lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StoreError, match="lock"):
+            store(path).apply(claim("Bob"), known)
+        assert store(path).load() == known
+        holder.communicate(b"")
+    assert claimant(store(path).apply(claim("Bob"), known)) == "Bob"
+
+
+TICKS = """
+import sys
+from pathlib import Path
+from checklist import lifecycle
+from checklist.store import Change
+from checklist.store.toml_file import TomlFile
+store, item = TomlFile(Path(sys.argv[1]), lambda status: {}), sys.argv[2]
+known = store.load()
+for number in range(25):
+    def apply(status):
+        return status.having(item, lifecycle.tick(status.of(item), f"step {number}"))
+    known = store.apply(Change(apply, item, ("steps",)), known)
+"""
+
+
+def test_four_programs_at_once_lose_no_change(path: Path) -> None:
+    names = [f"item{number}" for number in range(4)]
+    programs = [
+        subprocess.Popen([sys.executable, "-c", TICKS, str(path), name], cwd=REPOSITORY) for name in names
+    ]
+    assert [program.wait() for program in programs] == [0] * 4
+    status = store(path).load()
+    assert status.revision == 100
+    for name in names:
+        assert status.of(name).steps == tuple(f"step {number}" for number in range(25))
+    assert left_over(path.parent) == []

@@ -1,0 +1,694 @@
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict
+from probes.pins import Pin, own_markers, read_requirements
+from probes.project_files import LOCKS, read_project
+from probes.python_environments import read_environment
+from tests.probes.conftest import RunProbe
+
+PARTS = Path(__file__).parents[2] / ".parts"
+OLD, NEW = (str(PARTS / part / "bin" / "python") for part in ("psutil-old", "psutil-new"))
+DATA = Path(__file__).parent / "data" / "dependencies"
+
+
+def packages_of(python: str) -> Path:
+    return next(Path(python).parents[1].glob("lib/python*/site-packages"))
+
+
+def install(name: str, version: str, folder: Path) -> Path:
+    """Put what an installer leaves of a package into a folder: its metadata."""
+    metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return folder
+
+
+def copy_psutil(python: str, folder: Path) -> Path:
+    for metadata in packages_of(python).glob("psutil-*.dist-info"):
+        shutil.copytree(metadata, folder / metadata.name)
+    return folder
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def write(folder: Path, **files: str) -> str:
+    """Write files whose names have `_` for the dot; return the folder as a parameter."""
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text)
+    return str(folder)
+
+
+def line(outcome: Outcome, name: str) -> Check:
+    return next(check for check in outcome.checks if check.name == name)
+
+
+def names(outcome: Outcome) -> list[str]:
+    return [check.name for check in outcome.checks]
+
+
+# Environments against each other
+
+
+async def test_passes_when_a_critical_package_is_the_same_in_both(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    outcome = await run_probe(
+        "dependencies",
+        project=str(tmp_path),
+        critical=["psutil"],
+        environments={"development": OLD, "production": OLD},
+    )
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.summary == "1 package compared, the same in development and production."
+    assert line(outcome, "package psutil").message == "psutil: development 5.9.5, production 5.9.5."
+    assert "Python 3." in line(outcome, "environment production").message
+
+
+async def test_fails_when_a_critical_package_differs(run_probe: RunProbe, tmp_path: Path) -> None:
+    outcome = await run_probe(
+        "dependencies",
+        project=str(tmp_path),
+        critical=["PSUtil"],
+        environments={"development": OLD, "production": NEW},
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.summary == (
+        "psutil: development 5.9.5, production 7.2.2; "
+        "development and production differ: install one version in all."
+    )
+    assert line(outcome, "package psutil").observed == "5.9.5, 7.2.2"
+
+
+async def test_warns_when_any_other_package_differs(run_probe: RunProbe, tmp_path: Path) -> None:
+    environments = {"development": OLD, "production": NEW}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    assert outcome.verdict is Verdict.WARN
+    assert line(outcome, "package psutil").verdict is Verdict.WARN
+    assert outcome.metrics["drifting_packages"] == 1
+
+
+async def test_fails_when_a_critical_package_is_in_one_only(run_probe: RunProbe, tmp_path: Path) -> None:
+    bare = install("redis", "5.0.1", tmp_path / "bare")
+    environments = {"development": OLD, "production": str(bare)}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert "production has none: install it" in outcome.summary
+
+
+async def test_what_only_one_environment_has_and_no_file_names_is_no_finding(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    more = install("pytest", "9.0.0", copy_psutil(OLD, tmp_path / "more"))
+    environments = {"development": str(more), "production": OLD}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+    )
+    assert outcome.verdict is Verdict.PASS
+    assert "package pytest" not in names(outcome)
+
+
+async def test_two_spellings_of_one_version_are_no_difference(run_probe: RunProbe, tmp_path: Path) -> None:
+    one = install("Some.Name", "7.2", tmp_path / "one")
+    two = install("some_name", "7.2.0", tmp_path / "two")
+    environments = {"one": str(one), "two": str(two)}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["some-name"], environments=environments
+    )
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_names_the_first_twenty_differences_and_counts_the_rest(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    for number in range(23):
+        install(f"package{number:02}", "1.0", tmp_path / "one")
+        install(f"package{number:02}", "2.0", tmp_path / "two")
+    environments = {"one": str(tmp_path / "one"), "two": str(tmp_path / "two")}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    assert outcome.verdict is Verdict.WARN
+    assert len([name for name in names(outcome) if name.startswith("package ")]) == 20
+    assert line(outcome, "more packages").message == ("+3 more: package20, package21, package22.")
+
+
+# Environments against files
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+async def test_an_environment_is_held_against_the_lock(
+    lock: str, run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / lock, tmp_path)
+    given = {"project": str(tmp_path), "critical": ["psutil"]}
+    same = await run_probe("dependencies", environments={"production": OLD}, **given)
+    assert same.verdict is Verdict.PASS, same
+    # colorama is for Windows only and redis for development only, so production lacks nothing.
+    assert line(same, "package psutil").message == f"psutil: production 5.9.5, {lock} 5.9.5."
+    other = await run_probe("dependencies", environments={"production": NEW}, **given)
+    assert other.verdict is Verdict.FAIL
+    assert f"production is not what {lock} asks for: reinstall it there" in other.summary
+
+
+@pytest.mark.parametrize("lock", LOCKS[:4])
+async def test_a_package_of_a_development_group_must_match_where_it_is_installed(
+    lock: str, run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / lock, tmp_path)
+    site = install("redis", "4.0", copy_psutil(OLD, tmp_path / "site"))
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments={"development": str(site)})
+    assert outcome.verdict is Verdict.WARN
+    assert f"redis: development 4.0, {lock} 5.0.1" in outcome.summary
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+async def test_a_lock_does_not_bind_what_its_marker_excludes(
+    lock: str, run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / lock, tmp_path)
+    site = install("colorama", "0.1", copy_psutil(OLD, tmp_path / "site"))
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments={"production": str(site)})
+    assert outcome.verdict is Verdict.PASS
+    assert f"1 of them not in {lock} (colorama)" in line(outcome, "environment production").message
+
+
+async def test_a_critical_package_that_the_lock_leaves_open_must_still_be_the_same(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / "poetry.lock", tmp_path)
+    more = install("redis", "5.0.1", copy_psutil(OLD, tmp_path / "more"))
+    environments = {"development": str(more), "production": OLD}
+    given = {"project": str(tmp_path), "environments": environments}
+    assert (await run_probe("dependencies", **given)).verdict is Verdict.PASS
+    outcome = await run_probe("dependencies", critical=["redis"], **given)
+    assert outcome.verdict is Verdict.FAIL
+    assert "production has none" in outcome.summary
+
+
+async def test_requirements_need_not_list_what_the_lock_adds(run_probe: RunProbe, tmp_path: Path) -> None:
+    write(tmp_path, requirements_lock="psutil==5.9.5\npip>1\n", requirements_txt="psutil==5.9.5\n")
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments={"production": OLD})
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_an_installed_prerelease_counts_as_in_range(run_probe: RunProbe, tmp_path: Path) -> None:
+    project = write(tmp_path, requirements_txt="numbers>=1\n")
+    site = install("numbers", "2.0rc1", tmp_path / "site")
+    outcome = await run_probe("dependencies", project=project, environments={"production": str(site)})
+    assert outcome.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+async def test_a_locked_package_that_is_not_installed_warns(
+    lock: str, run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / lock, tmp_path)
+    site = install("unrelated", "1.0", tmp_path / "site")
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments={"production": str(site)})
+    assert outcome.verdict is Verdict.WARN
+    assert outcome.summary == (
+        f"psutil: production none, {lock} 5.9.5; {lock} asks for it, production has none: install it."
+    )
+    assert "1 of them not in" in line(outcome, "environment production").message
+
+
+async def test_the_first_lock_in_order_is_taken_unless_one_is_named(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / "uv.lock", tmp_path)
+    write(tmp_path, poetry_lock='[[package]]\nname = "psutil"\nversion = "7.2.2"\ngroups = ["main"]\n')
+    given = {"project": str(tmp_path), "critical": ["psutil"], "environments": {"production": NEW}}
+    assert "uv.lock 5.9.5" in (await run_probe("dependencies", **given)).summary
+    assert (await run_probe("dependencies", lock="poetry.lock", **given)).verdict is Verdict.PASS
+
+
+async def test_requirements_are_held_against_the_lock(run_probe: RunProbe, tmp_path: Path) -> None:
+    shutil.copy(DATA / "uv.lock", tmp_path)
+    project = write(tmp_path, requirements_txt="psutil==7.2.2\ntomli-w==1.2\n")
+    outcome = await run_probe("dependencies", project=project, critical=["psutil"])
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.summary.startswith(
+        "psutil: requirements.txt 7.2.2, uv.lock 5.9.5; requirements.txt contradicts uv.lock: lock again."
+    )
+    assert "requirements.txt asks for it, uv.lock lacks it" in line(outcome, "package tomli-w").message
+
+
+async def test_the_range_in_pyproject_is_held_against_lock_and_environment(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    shutil.copy(DATA / "requirements.lock", tmp_path)
+    project = write(tmp_path, pyproject_toml='[project]\nname = "demo"\ndependencies = ["psutil>=7"]\n')
+    outcome = await run_probe(
+        "dependencies", project=project, critical=["psutil"], environments={"production": OLD}
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.summary == (
+        "psutil: production 5.9.5, pyproject.toml >=7, requirements.lock 5.9.5; "
+        "production is not what pyproject.toml asks for: reinstall it there; "
+        "requirements.lock contradicts pyproject.toml: lock again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("5.9.5", "5.9.5"),
+        (">=5,<6", "<6,>=5"),
+        ("^5.9", "<6,>=5.9"),
+        ("^0.2.3", "<0.3,>=0.2.3"),
+        ("~5.9.1", "<5.10,>=5.9.1"),
+        ("~5", "<6,>=5"),
+        ("*", "unversioned"),
+        ("^5 || ^6", "unversioned"),
+    ],
+)
+def test_a_poetry_range_is_read(given: str, wanted: str, tmp_path: Path) -> None:
+    table = (
+        f'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\npsutil = "{given}"\n'
+    )
+    write(tmp_path, pyproject_toml=table)
+    (source,) = read_project(tmp_path).sources
+    assert {name: str(want) for name, want in source.select(own_markers()).items()} == {"psutil": wanted}
+
+
+async def test_a_critical_package_that_no_file_pins_warns(run_probe: RunProbe, tmp_path: Path) -> None:
+    project = write(tmp_path, requirements_txt="psutil>=5\n")
+    outcome = await run_probe(
+        "dependencies", project=project, critical=["psutil"], environments={"production": OLD}
+    )
+    assert outcome.verdict is Verdict.WARN
+    assert "no file pins it" in outcome.summary
+
+
+async def test_a_package_that_its_marker_excludes_is_not_missing(run_probe: RunProbe, tmp_path: Path) -> None:
+    project = write(tmp_path, requirements_txt="psutil==5.9.5\nnot-here==1; python_version < '3'\n")
+    outcome = await run_probe("dependencies", project=project, environments={"production": OLD})
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_markers_are_those_of_the_environment_and_not_of_the_probe(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    project = write(tmp_path, requirements_txt="psutil==5.9.5\ntomli==2.0; python_version < '3.10'\n")
+    by_path = copy_psutil(OLD, tmp_path / "lib" / "python3.9" / "site-packages")
+    outcome = await run_probe("dependencies", project=project, environments={"production": str(by_path)})
+    assert "tomli: production none, requirements.txt 2.0" in outcome.summary
+    (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.12.1\n")
+    outcome = await run_probe("dependencies", project=project, environments={"production": str(by_path)})
+    assert outcome.verdict is Verdict.PASS
+    assert "Python 3.12.1" in line(outcome, "environment production").message
+
+
+async def test_a_lock_may_give_each_python_a_version_of_its_own(run_probe: RunProbe, tmp_path: Path) -> None:
+    lock = "numbers==1.0 ; python_version < '3.10'\nnumbers==2.0 ; python_version >= '3.10'\n"
+    project = write(tmp_path, requirements_lock=lock)
+    environments = {
+        "old": str(install("numbers", "1.0", tmp_path / "python3.9" / "site-packages")),
+        "new": str(install("numbers", "2.0", tmp_path / "python3.12" / "site-packages")),
+    }
+    outcome = await run_probe("dependencies", project=project, environments=environments)
+    assert outcome.verdict is Verdict.PASS
+    outcome = await run_probe(
+        "dependencies", project=project, critical=["numbers"], environments=environments
+    )
+    assert outcome.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_forked_uv_lock_is_read_by_the_marker_of_each_fork(marked: bool, tmp_path: Path) -> None:
+    def fork(version: str, marker: str) -> str:
+        package = f'[[package]]\nname = "numbers"\nversion = "{version}"\nsource = {{ registry = "x" }}\n'
+        return f'{package}resolution-markers = ["{marker}"]\n' if marked else package
+
+    root = (
+        'version = 1\n[[package]]\nname = "demo"\nsource = { editable = "." }\ndependencies = [\n'
+        "{ name = 'numbers', version = '1.0', marker = \"python_full_version < '3.10'\" },\n"
+        "{ name = 'numbers', version = '2.0', marker = \"python_full_version >= '3.10'\" },\n]\n"
+    )
+    forks = fork("1.0", "python_full_version < '3.10'") + fork("2.0", "python_full_version >= '3.10'")
+    write(tmp_path, uv_lock=root + forks)
+    (source,) = read_project(tmp_path).sources
+    for python, version in (("3.9.1", "1.0"), ("3.12.0", "2.0")):
+        wanted = source.select({**own_markers(), "python_full_version": python})
+        assert {name: (str(want), want.needed) for name, want in wanted.items()} == {
+            "numbers": (version, True)
+        }
+
+
+def test_a_uv_lock_is_followed_through_dependencies_and_the_extras_asked_for(tmp_path: Path) -> None:
+    def package(name: str, body: str = "") -> str:
+        return f'[[package]]\nname = "{name}"\nversion = "1.0"\nsource = {{ registry = "x" }}\n{body}\n'
+
+    root = 'version = 1\n[[package]]\nname = "demo"\nsource = { virtual = "." }\n'
+    root += 'dependencies = [{ name = "web", extra = ["fast"] }]\n'
+    extras = (
+        '[package.optional-dependencies]\nfast = [{ name = "loop" }]\nslow = [{ name = "not-asked-for" }]\n'
+    )
+    web = package("web", f'dependencies = [{{ name = "base" }}]\n{extras}')
+    rest = "".join(map(package, ("base", "loop", "not-asked-for")))
+    write(tmp_path, uv_lock=f"{root}{web}{rest}")
+    (source,) = read_project(tmp_path).sources
+    assert set(source.select(own_markers())) == {"web", "base", "loop"}
+
+
+async def test_an_environment_of_a_python_the_project_does_not_support_warns(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    table = '[project]\nname = "demo"\nrequires-python = ">=3.99"\ndependencies = ["psutil==5.9.5"]\n'
+    project = write(tmp_path, pyproject_toml=table)
+    outcome = await run_probe("dependencies", project=project, environments={"production": OLD})
+    assert outcome.verdict is Verdict.WARN
+    assert "pyproject.toml asks for Python >=3.99" in outcome.summary
+
+
+# Damaged environments
+
+
+async def test_a_package_installed_twice_is_a_finding(run_probe: RunProbe, tmp_path: Path) -> None:
+    site = copy_psutil(NEW, copy_psutil(OLD, tmp_path / "site"))
+    given = {"project": str(tmp_path), "environments": {"development": str(site), "production": str(site)}}
+    outcome = await run_probe("dependencies", **given)
+    assert outcome.verdict is Verdict.WARN
+    assert "development has it installed more than once" in outcome.summary
+    outcome = await run_probe("dependencies", critical=["psutil"], **given)
+    assert outcome.verdict is Verdict.FAIL
+
+
+async def test_metadata_without_a_name_is_a_finding_and_no_crash(run_probe: RunProbe, tmp_path: Path) -> None:
+    site = copy_psutil(OLD, tmp_path / "site")
+    (site / "broken-1.0.dist-info").mkdir()
+    (site / "binary-1.0.dist-info").mkdir()
+    (site / "binary-1.0.dist-info" / "METADATA").write_bytes(b"Name: \xff\xfe\x00\n")
+    outcome = await run_probe(
+        "dependencies",
+        project=str(tmp_path),
+        critical=["psutil"],
+        environments={"development": OLD, "production": str(site)},
+    )
+    assert outcome.verdict is Verdict.WARN
+    assert "broken-1.0.dist-info" in outcome.summary
+    assert "binary-1.0.dist-info" in outcome.summary
+    assert line(outcome, "package psutil").verdict is Verdict.PASS
+
+
+# Ways to reach an environment
+
+
+async def test_a_command_may_lead_to_the_python(run_probe: RunProbe, tmp_path: Path) -> None:
+    environments = {
+        "list": ["env", "X=1", OLD],
+        "text": f"env X=1 '{OLD}'",
+        "with a banner": ["sh", "-c", 'echo Welcome; exec "$@"', "sh", OLD],
+    }
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+    )
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+def test_what_a_command_leaves_running_is_neither_waited_for_nor_left(tmp_path: Path) -> None:
+    leaving = ["sh", "-c", 'sleep 60 & echo "$!" > "$0"; exec "$@"', str(tmp_path / "pid"), OLD]
+    environment = read_environment("production", leaving, 30)
+    assert environment.packages["psutil"] == ["5.9.5"]
+    assert_ended(int((tmp_path / "pid").read_text()))
+
+
+async def test_a_site_packages_folder_needs_no_interpreter(run_probe: RunProbe, tmp_path: Path) -> None:
+    environments = {"development": OLD, "production": str(packages_of(NEW))}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert "production 7.2.2" in outcome.summary
+
+
+def assert_ended(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"process {pid} lives on")
+
+
+# What cannot be told
+
+
+async def test_an_environment_whose_variable_is_not_set_is_not_configured(
+    run_probe: RunProbe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PRODUCTION_PYTHON", raising=False)
+    environments = {"development": OLD, "production": "${PRODUCTION_PYTHON:-}"}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+    )
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert "The environment production is not configured" in outcome.summary
+    assert line(outcome, "package psutil").verdict is Verdict.UNKNOWN
+
+
+async def test_a_difference_is_told_even_if_another_environment_cannot_be_read(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    environments = {"development": OLD, "staging": "", "production": NEW}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert "staging not read" in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("no/such/python", Reason.MISSING),
+        (["env", "no/such/python"], Reason.MISSING),
+        ("env 'unclosed", Reason.CONFIG),
+        ([], Reason.CONFIG),
+        (["sh", "-c", "exit 127"], Reason.MISSING),
+        (["sh", "-c", "exit 126"], Reason.FORBIDDEN),
+        (["sh", "-c", "kill -9 $$"], Reason.CRASHED),
+        (["sh", "-c", "echo '{}'"], Reason.PROTOCOL),
+        (["sh", "-c", "echo; echo gonogo-packages:nonsense"], Reason.PROTOCOL),
+        (["sh", "-c", "cat"], Reason.PROTOCOL),
+        (["sh", "-c", "cat /dev/zero"], Reason.PROTOCOL),
+        (["sh", "-c", "echo 'connect to host h port 22: Connection refused' >&2; exit 255"], Reason.REFUSED),
+        (["sh", "-c", "echo 'Could not resolve hostname h' >&2; exit 255"], Reason.DNS),
+        (["sh", "-c", "echo 'u@h: Permission denied (publickey).' >&2; exit 255"], Reason.AUTH),
+        (
+            ["sh", "-c", "echo 'connect to host h port 22: Connection timed out' >&2; exit 255"],
+            Reason.TIMEOUT,
+        ),
+    ],
+)
+async def test_an_environment_that_cannot_be_read_is_unknown_with_its_reason(
+    place: str | list[str], reason: Reason, run_probe: RunProbe, tmp_path: Path
+) -> None:
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), environments={"development": OLD, "production": place}
+    )
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, reason), outcome
+    assert "production" in outcome.summary
+
+
+async def test_a_file_that_may_not_be_run_is_forbidden(run_probe: RunProbe, tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("")
+    environments = {"development": OLD, "production": str(tmp_path / "python")}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+
+
+async def test_a_folder_without_packages_is_no_environment(run_probe: RunProbe, tmp_path: Path) -> None:
+    environments = {"development": OLD, "production": str(tmp_path)}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_an_interpreter_that_hangs_is_ended_and_the_others_are_read(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    hanging = script(
+        tmp_path / "python", f"echo $$ > {tmp_path}/pid\nsleep 60 &\necho $! > {tmp_path}/child\nwait"
+    )
+    outcome = await run_probe(
+        "dependencies",
+        project=str(tmp_path),
+        environments={"production": hanging, "development": OLD},
+        timeout="6s",
+    )
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.TIMEOUT)
+    assert line(outcome, "environment development").verdict is Verdict.PASS
+    for pid in ("pid", "child"):
+        assert_ended(int((tmp_path / pid).read_text()))
+
+
+async def test_a_critical_package_that_is_nowhere_is_unknown(run_probe: RunProbe, tmp_path: Path) -> None:
+    environments = {"development": OLD, "production": OLD}
+    outcome = await run_probe(
+        "dependencies", project=str(tmp_path), critical=["psuitl"], environments=environments
+    )
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert "correct its name" in outcome.summary
+
+
+@pytest.mark.parametrize("environments", [{}, {"production": OLD}])
+async def test_with_one_source_at_most_there_is_nothing_to_compare(
+    environments: dict[str, str], run_probe: RunProbe, tmp_path: Path
+) -> None:
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert "nothing to compare" in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("files", "given", "reason"),
+    [
+        ({}, {"project": "no/such/folder"}, Reason.MISSING),
+        ({}, {"lock": "uv.lock"}, Reason.MISSING),
+        ({}, {"requirements": ["base.txt"]}, Reason.MISSING),
+        ({"requirements_txt": "-r base.txt\n"}, {}, Reason.MISSING),
+        ({"requirements_txt": "-r https://example.org/base.txt\n"}, {}, Reason.CONFIG),
+        ({"requirements_txt": "psutil 5.9.5\n"}, {}, Reason.CONFIG),
+        ({"requirements_txt": "psutil==5.9.5 --hash='sha256\n"}, {}, Reason.CONFIG),
+        ({"pyproject_toml": "[project"}, {}, Reason.CONFIG),
+        ({"pyproject_toml": "[project]\ndependencies = 'psutil'"}, {}, Reason.CONFIG),
+        ({"uv_lock": "version = 99"}, {}, Reason.CONFIG),
+        ({"uv_lock": "[[package]]\nname = 1"}, {}, Reason.CONFIG),
+        ({"poetry_lock": "[[package]]\nname = 'psutil'\nversion = 'x y'"}, {}, Reason.CONFIG),
+        ({"Pipfile_lock": "{"}, {}, Reason.CONFIG),
+        ({"pylock_toml": "lock-version = '1.0'"}, {}, Reason.CONFIG),
+        ({"pylock_toml": "lock-version = '9.0'\ncreated-by = 'x'\npackages = []"}, {}, Reason.CONFIG),
+    ],
+)
+async def test_a_file_that_cannot_be_read_is_unknown_with_its_reason(
+    files: dict[str, str], given: dict[str, object], reason: Reason, run_probe: RunProbe, tmp_path: Path
+) -> None:
+    write(tmp_path, **files)
+    environments = {"development": OLD, "production": OLD}
+    outcome = await run_probe(
+        "dependencies", **{"project": str(tmp_path), "environments": environments, **given}
+    )
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, reason)
+
+
+# Requirements files
+
+SAMPLES = {
+    "psutil": ("psutil", "", "", True),
+    "  psutil == 5.9.5  ": ("psutil", "==5.9.5", "", True),
+    "psutil==5.9.5 # why": ("psutil", "==5.9.5", "", True),
+    "# nothing": None,
+    "   # nothing \\": None,
+    "Some.Name[a,b]>=1,<2": ("some-name", "<2,>=1", "", True),
+    "psutil (==5.9.5)": ("psutil", "==5.9.5", "", True),
+    'psutil==5.9.5 ; python_version < "3"': ("psutil", "==5.9.5", 'python_version < "3"', True),
+    "psutil==5.9.5 \\\n    --hash=sha256:aaaa \\\n    --hash=sha256:bbbb": ("psutil", "==5.9.5", "", True),
+    "psu\\\ntil==5.9.5": ("psutil", "==5.9.5", "", True),
+    "psutil \\\n# between\n": ("psutil", "", "", True),
+    "psutil==${A_VERSION}": ("psutil", "==5.9.5", "", True),
+    "psutil==5.*": ("psutil", "==5.*", "", True),
+    "psutil===5.9.5": ("psutil", "===5.9.5", "", True),
+    "psutil @ https://example.org/psutil-5.9.5.tar.gz": ("psutil", "==5.9.5", "", True),
+    "psutil @ git+https://example.org/psutil@v5": ("psutil", "None", "", True),
+    "https://example.org/psutil-5.9.5.tar.gz": ("psutil", "==5.9.5", "", True),
+    "https://example.org/psutil-5.9.5-py3-none-any.whl?a=1;b#sha256=aa": ("psutil", "==5.9.5", "", True),
+    "git+https://user:secret@example.org/x.git#egg=psutil": ("psutil", "None", "", True),
+    "./vendor/thing": ("", "None", "", True),
+    "-e .": ("", "None", "", True),
+    "--editable=git+https://example.org/x.git#egg=Some_Name": ("some-name", "None", "", True),
+    "--index-url https://user:secret@example.org/simple": None,
+    "--no-binary :all:": None,
+    "-i https://example.org/simple --pre": None,
+    "-c constraints.txt": ("bound", "<3", "", False),
+    "--constraint=constraints.txt": ("bound", "<3", "", False),
+    "-r more/included.txt": ("included", "==1.0", "", True),
+    "-rmore/included.txt": ("included", "==1.0", "", True),
+    "--requirement more/included.txt": ("included", "==1.0", "", True),
+    "-r requirements.txt": None,
+}
+"""Lines of a requirements file: the name, specifier and marker they give, and whether they ask for it."""
+
+
+def sample(folder: Path, text: str) -> Path:
+    (folder / "more").mkdir()
+    (folder / "more" / "included.txt").write_text("included==1.0\n-r ./included.txt\n")
+    (folder / "constraints.txt").write_text("bound<3\n")
+    (folder / "requirements.txt").write_text(f"{text}\n")
+    return folder / "requirements.txt"
+
+
+def told(pin: Pin) -> tuple[str, str, str, bool]:
+    return (pin.name, str(pin.specifier), str(pin.marker or ""), pin.needed)
+
+
+@pytest.mark.parametrize(("text", "wanted"), SAMPLES.items())
+def test_a_line_of_a_requirements_file_is_read(
+    text: str,
+    wanted: tuple[str, str, str, bool] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_VERSION", "5.9.5")
+    assert [told(pin) for pin in read_requirements(sample(tmp_path, text))] == ([wanted] if wanted else [])
+
+
+# pip's own reader refuses a file that includes itself, and a folder that is not there; ours passes them over.
+PIP = """
+import json, sys
+from pip._internal.network.session import PipSession
+from pip._internal.req.req_file import parse_requirements
+lines = parse_requirements(sys.argv[1], session=PipSession())
+print(json.dumps([[one.requirement, one.constraint, one.is_editable] for one in lines]))
+"""
+
+
+def test_a_whole_requirements_file_is_read_as_pip_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_VERSION", "5.9.5")
+    text = "\n".join(one for one in SAMPLES if not one.startswith("-r requirements") and "egg=" not in one)
+    path = sample(tmp_path, text)
+    (tmp_path / "more" / "included.txt").write_text("included==1.0\n")
+    run = subprocess.run(
+        [OLD, "-W", "ignore", "-c", PIP, str(path)], capture_output=True, check=True, cwd=tmp_path
+    )
+    theirs = [
+        told(read_one(tmp_path, requirement, constraint=constraint))
+        for requirement, constraint, _ in json.loads(run.stdout)
+    ]
+    # pip reads what is included anew each time; the same line again adds nothing.
+    assert list(dict.fromkeys(map(told, read_requirements(path)))) == list(dict.fromkeys(theirs))
+    assert len(theirs) > 15
+
+
+def read_one(folder: Path, requirement: str, *, constraint: bool) -> Pin:
+    path = folder / "one.txt"
+    path.write_text(requirement + "\n")
+    return read_requirements(path)[0]._replace(needed=not constraint)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_requirements_file_with_a_byte_order_mark_is_read(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("psutil==5.9.5\r\n", encoding=encoding)
+    assert [pin.name for pin in read_requirements(tmp_path / "requirements.txt")] == ["psutil"]
+
+
+def test_a_line_that_is_no_requirement_is_named_without_its_text(tmp_path: Path) -> None:
+    path = sample(tmp_path, "psutil\n\nnonsense hunter2")
+    with pytest.raises(CannotTell, match=r"requirements\.txt, line 3, is not a requirement") as caught:
+        read_requirements(path)
+    assert "hunter2" not in caught.value.message

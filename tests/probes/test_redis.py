@@ -1,0 +1,692 @@
+"""The redis probe against real servers, healthy and in every broken state they can be brought into."""
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import redis
+
+from probes.outcome import Check, Outcome, Reason, Verdict
+from probes.parameters import convert
+from probes.redis import RedisParameters
+from tests.servers.redis_server import RedisServer, closed_port, redis_server, until
+
+RunProbe = Callable[..., Awaitable[Outcome]]
+Start = Callable[..., RedisServer]
+Tls = tuple[RedisServer, Path]
+
+# Where latency is not the point, a busy machine must not decide the verdict.
+PATIENT = {"latency_warn": "1m", "latency_fail": "2m", "timeout": "30s"}
+BOUNDED = ("--maxmemory", "64mb")
+FULL = ("--maxmemory", "2mb")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with contextlib.ExitStack() as servers:
+
+        def one(*options: str, sentinel: bool = False) -> RedisServer:
+            folder = tmp_path / f"redis{len(list(tmp_path.glob('redis*')))}"
+            return servers.enter_context(redis_server(folder, *options, sentinel=sentinel))
+
+        yield one
+
+
+@pytest.fixture
+def nowhere() -> Iterator[int]:
+    with closed_port() as port:
+        yield port
+
+
+def line(outcome: Outcome, name: str) -> Check:
+    found = [check for check in outcome.checks if check.name == name]
+    assert len(found) == 1, f"{name!r} among {[check.name for check in outcome.checks]}"
+    return found[0]
+
+
+def bad(outcome: Outcome) -> dict[str, Verdict]:
+    return {check.name: check.verdict for check in outcome.checks if check.verdict is not Verdict.PASS}
+
+
+# Healthy
+
+
+async def test_a_healthy_store_passes_with_its_version_and_figures(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert (outcome.verdict, outcome.reason, bad(outcome)) == (Verdict.PASS, None, {})
+    assert line(outcome, "answers").observed == server.run("INFO", "server")["redis_version"]
+    assert outcome.metrics["maxmemory_bytes"] == 64 * 1024 * 1024
+    assert outcome.metrics["ping_p50_ms"] <= outcome.metrics["ping_p99_ms"]
+    assert f"127.0.0.1:{server.port}" in outcome.summary
+
+
+async def test_looking_takes_one_connection_and_leaves_no_trace(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    before = server.run("INFO", "all")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    after = server.run("INFO", "all")
+    assert outcome.verdict is Verdict.PASS
+    # The probe's own connection, and the one that asks.
+    assert after["total_connections_received"] - before["total_connections_received"] == 2
+    assert after["total_error_replies"] == before["total_error_replies"]
+    assert after["connected_clients"] == before["connected_clients"]
+    assert server.run("DBSIZE") == 0
+
+
+async def test_a_user_who_may_only_ping_and_read_info_suffices(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    server.run("ACL", "SETUSER", "watch", "on", ">pa/ss", "resetkeys", "-@all", "+ping", "+info")
+    outcome = await run_probe("redis", url=f"redis://watch:pa%2Fss@127.0.0.1:{server.port}/0", **PATIENT)
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_without_ping_only_the_latency_is_left_out(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    server.run("ACL", "SETUSER", "watch", "on", ">watching", "resetkeys", "-@all", "+info")
+    outcome = await run_probe("redis", url=f"redis://watch:watching@127.0.0.1:{server.port}", **PATIENT)
+    assert outcome.verdict is Verdict.PASS
+    assert "latency" not in {check.name for check in outcome.checks}
+
+
+async def test_a_server_without_config_is_judged_all_the_same(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--rename-command", "CONFIG", "")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert outcome.verdict is Verdict.PASS
+    assert line(outcome, "clients").verdict is Verdict.PASS
+
+
+async def test_a_unix_socket_is_an_address_too(start: Start, run_probe: RunProbe, tmp_path: Path) -> None:
+    path = tmp_path / "r.sock"
+    start(*BOUNDED, "--unixsocket", str(path))
+    outcome = await run_probe("redis", url=f"unix://{path}?db=1", **PATIENT)
+    assert outcome.verdict is Verdict.PASS
+    assert str(path) in outcome.summary
+
+
+# Memory and eviction
+
+
+async def test_a_full_noeviction_server_fails_until_memory_and_policy_are_set(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*FULL, "--maxmemory-policy", "noeviction")
+    server.fill()
+    ask = {"url": server.url, "role": "cache", **PATIENT}
+
+    outcome = await run_probe("redis", **ask)
+    memory = line(outcome, "memory")
+    assert (outcome.verdict, memory.verdict, memory.unit, memory.limit) == (
+        Verdict.FAIL,
+        Verdict.FAIL,
+        "%",
+        90,
+    )
+    assert memory.observed == pytest.approx(100, abs=3)
+    assert "2.0 MiB (" in memory.message
+    assert "CONFIG SET maxmemory 4mb" in memory.message
+    assert outcome.summary.startswith(memory.message)
+    assert line(outcome, "refused writes").observed == outcome.metrics["oom_errors_total"] >= 1
+
+    server.run("CONFIG", "SET", "maxmemory", "100mb")
+    outcome = await run_probe("redis", **ask)
+    assert (outcome.verdict, bad(outcome)) == (Verdict.WARN, {"eviction policy": Verdict.WARN})
+    assert "CONFIG SET maxmemory-policy allkeys-lru" in outcome.summary
+
+    server.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    outcome = await run_probe("redis", **ask)
+    assert (outcome.verdict, bad(outcome)) == (Verdict.PASS, {})
+    assert outcome.metrics["oom_errors_total"] >= 1
+
+
+async def test_for_a_store_more_memory_alone_is_the_repair(start: Start, run_probe: RunProbe) -> None:
+    server = start(*FULL)
+    server.fill()
+    outcome = await run_probe("redis", url=server.url, role="store", **PATIENT)
+    assert bad(outcome) == {"memory": Verdict.FAIL}
+    assert "allkeys" not in line(outcome, "memory").message
+    server.run("CONFIG", "SET", "maxmemory", "100mb")
+    assert (await run_probe("redis", url=server.url, role="store", **PATIENT)).verdict is Verdict.PASS
+
+
+async def test_between_both_limits_memory_is_degraded(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    outcome = await run_probe("redis", url=server.url, memory_warn=0.1, **PATIENT)
+    memory = line(outcome, "memory")
+    assert (outcome.verdict, memory.verdict, memory.limit) == (Verdict.WARN, Verdict.WARN, 0.1)
+
+
+async def test_a_fail_limit_holds_wherever_the_warn_limit_lies(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    outcome = await run_probe("redis", url=server.url, memory_warn=99, memory_fail=0.1, **PATIENT)
+    assert bad(outcome) == {"memory": Verdict.FAIL}
+    outcome = await run_probe("redis", url=server.url, memory_warn=99, memory_fail=98, **PATIENT)
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_a_full_cache_that_evicts_is_healthy(start: Start, run_probe: RunProbe) -> None:
+    server = start("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru")
+    server.fill()
+    outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
+    assert (outcome.verdict, bad(outcome)) == (Verdict.PASS, {})
+    assert line(outcome, "memory").observed > 90
+    assert outcome.metrics["evicted_keys_total"] > 0
+
+
+@pytest.mark.parametrize("role", ["queue", "session", "store"])
+async def test_eviction_of_any_key_is_a_finding_where_data_must_stay(
+    start: Start, run_probe: RunProbe, role: str
+) -> None:
+    server = start(*BOUNDED, "--maxmemory-policy", "allkeys-lru")
+    outcome = await run_probe("redis", url=server.url, role=role, **PATIENT)
+    assert bad(outcome) == {"eviction policy": Verdict.WARN}
+    assert "maxmemory-policy noeviction" in outcome.summary
+
+
+async def test_volatile_eviction_without_expiring_keys_is_full_for_good(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*FULL, "--maxmemory-policy", "volatile-lru")
+    server.fill()
+    server.run("CONFIG", "SET", "maxmemory", "1500kb")
+    with server.client() as client:
+        # The server counts how long it has been over its limit.
+        until(lambda: client.info("stats")["current_eviction_exceeded_time"] > 1000)
+    outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
+    assert bad(outcome) == {
+        "memory": Verdict.FAIL,
+        "eviction policy": Verdict.WARN,
+        "eviction lag": Verdict.FAIL,
+    }
+    assert "0 % of the keys have one" in line(outcome, "eviction policy").message
+
+
+async def test_a_full_cache_whose_keys_expire_evicts_under_a_volatile_policy(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start("--maxmemory", "3mb", "--maxmemory-policy", "volatile-lru")
+    server.fill(expiring=True)
+    outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
+    assert (outcome.verdict, bad(outcome)) == (Verdict.PASS, {})
+    held = await run_probe("redis", url=server.url, role="session", **PATIENT)
+    assert line(held, "memory").verdict is Verdict.FAIL
+
+
+async def test_no_memory_bound_is_degraded_and_a_failure_once_the_machine_is_full(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start()
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"memory": Verdict.WARN}
+    assert "CONFIG SET maxmemory" in outcome.summary
+    outcome = await run_probe("redis", url=server.url, system_memory_fail=0.0, **PATIENT)
+    assert bad(outcome) == {"memory": Verdict.FAIL}
+
+
+async def test_fragmentation_counts_only_where_it_costs_bytes(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    small = await run_probe("redis", url=server.url, **PATIENT)
+    assert line(small, "fragmentation").observed > 2
+    assert line(small, "fragmentation").verdict is Verdict.PASS
+    floors = {"fragmentation_bytes_warn": 0, "fragmentation_bytes_fail": 0}
+    assert bad(await run_probe("redis", url=server.url, **floors, **PATIENT)) == {
+        "fragmentation": Verdict.FAIL
+    }
+    floors["fragmentation_bytes_fail"] = 10**12
+    assert bad(await run_probe("redis", url=server.url, **floors, **PATIENT)) == {
+        "fragmentation": Verdict.WARN
+    }
+
+
+# Clients
+
+
+@pytest.mark.parametrize(("idle", "verdict", "limit"), [(5, "pass", 80), (8, "warn", 80), (9, "fail", 90)])
+async def test_clients_are_held_against_maxclients(
+    start: Start, run_probe: RunProbe, idle: int, verdict: str, limit: float
+) -> None:
+    server = start(*BOUNDED, "--maxclients", "10")
+    with contextlib.ExitStack() as connections:
+        for _ in range(idle):
+            connection = connections.enter_context(server.send("PING"))
+            assert connection.recv(7) == b"+PONG\r\n"
+        outcome = await run_probe("redis", url=server.url, **PATIENT)
+    clients = line(outcome, "clients")
+    assert (clients.verdict, clients.limit) == (verdict, limit)
+    assert clients.observed == 10 * (idle + 1)
+
+
+async def test_a_server_without_a_free_connection_cannot_be_judged(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--maxclients", "3")
+    with contextlib.ExitStack() as connections:
+        for _ in range(3):
+            connection = connections.enter_context(server.send("PING"))
+            assert connection.recv(7) == b"+PONG\r\n"
+        outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
+    assert "CONFIG SET maxclients" in outcome.summary
+
+
+# Reached, and not well
+
+
+async def test_a_slow_server_is_degraded_and_a_slower_one_fails(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    outcome = await run_probe("redis", url=server.url, latency_warn="0ms", latency_fail="1h")
+    assert bad(outcome) == {"latency": Verdict.WARN}
+    outcome = await run_probe("redis", url=server.url, latency_warn="0ms", latency_fail="0ms")
+    assert bad(outcome) == {"latency": Verdict.FAIL}
+    assert line(outcome, "latency").unit == "ms"
+
+
+async def test_a_server_that_cannot_save_fails_and_says_so(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--enable-protected-configs", "yes", "--save", "3600 1")
+    (server.folder / "bad.rdb").mkdir()
+    server.run("CONFIG", "SET", "dbfilename", "bad.rdb")
+    server.run("SET", "key", "value")
+    server.run("BGSAVE")
+    with server.client() as client:
+        until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"answers": Verdict.FAIL, "snapshot": Verdict.FAIL}
+    assert line(outcome, "answers").observed == "MISCONF"
+
+
+async def test_an_append_only_file_is_looked_at_where_there_is_one(start: Start, run_probe: RunProbe) -> None:
+    outcome = await run_probe("redis", url=start(*BOUNDED, "--appendonly", "yes").url, **PATIENT)
+    assert outcome.verdict is Verdict.PASS
+    assert line(outcome, "append-only file").observed == "ok"
+    without = await run_probe("redis", url=start(*BOUNDED).url, **PATIENT)
+    assert "append-only file" not in {check.name for check in without.checks}
+
+
+async def test_an_append_only_file_that_cannot_be_rewritten_fails(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--appendonly", "yes")
+    server.run("CONFIG", "SET", "rdb-key-save-delay", "60000000")
+    server.run("SET", "key", "value")
+    server.run("BGREWRITEAOF")
+    (rewriting,) = psutil.Process(server.pid).children()
+    rewriting.kill()
+    with server.client() as client:
+        until(lambda: client.info("persistence")["aof_last_bgrewrite_status"] == "err")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"append-only rewrite": Verdict.FAIL}
+
+
+async def test_a_server_caught_in_a_script_fails(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--busy-reply-threshold", "50")
+
+    def busy() -> bool:
+        try:
+            server.run("PING")
+        except redis.exceptions.ResponseError as error:
+            return str(error).startswith("BUSY")
+        return False
+
+    with server.send('EVAL "while true do end" 0'):
+        until(busy)
+        outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"answers": Verdict.FAIL}
+    assert "SCRIPT KILL" in outcome.summary
+
+
+async def test_a_server_still_loading_its_data_fails(tmp_path: Path, run_probe: RunProbe) -> None:
+    folder = tmp_path / "data"
+    with redis_server(folder, "--enable-debug-command", "yes") as server:
+        server.run("DEBUG", "POPULATE", "50000")
+        server.run("SAVE")
+    slow = ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    with redis_server(folder, *BOUNDED, *slow) as server:
+        outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert line(outcome, "answers").observed == "loading"
+    assert line(outcome, "answers").verdict is Verdict.FAIL
+    assert "wait" in outcome.summary
+
+
+async def test_a_replica_without_its_master_fails(start: Start, run_probe: RunProbe, nowhere: int) -> None:
+    server = start(*BOUNDED, "--replicaof", f"127.0.0.1 {nowhere}")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"replication": Verdict.FAIL}
+
+
+async def test_a_replica_that_refuses_stale_reads_fails_and_is_still_judged(
+    start: Start, run_probe: RunProbe, nowhere: int
+) -> None:
+    options = ("--replicaof", f"127.0.0.1 {nowhere}", "--replica-serve-stale-data", "no")
+    outcome = await run_probe("redis", url=start(*BOUNDED, *options).url, **PATIENT)
+    assert bad(outcome) == {"answers": Verdict.FAIL, "replication": Verdict.FAIL}
+
+
+async def test_replicas_are_counted_and_their_link_is_looked_at(start: Start, run_probe: RunProbe) -> None:
+    master = start(*BOUNDED, "--repl-diskless-sync-delay", "0")
+    replica = start(*BOUNDED, "--replicaof", f"127.0.0.1 {master.port}")
+    with master.client() as client:
+        until(lambda: client.info("replication").get("slave0", {}).get("state") == "online")
+    with replica.client() as client:
+        until(lambda: client.info("replication")["master_link_status"] == "up")
+    assert (await run_probe("redis", url=master.url, replicas=1, **PATIENT)).verdict is Verdict.PASS
+    short = await run_probe("redis", url=master.url, replicas=2, **PATIENT)
+    assert bad(short) == {"replicas": Verdict.FAIL}
+    assert (line(short, "replicas").observed, line(short, "replicas").limit) == (1, 2)
+    healthy = await run_probe("redis", url=replica.url, **PATIENT, replication_lag_warn="1h")
+    assert line(healthy, "replication").verdict is Verdict.PASS
+
+
+async def test_a_cluster_with_unserved_slots_fails_until_they_are_served(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--cluster-enabled", "yes")
+    assert bad(await run_probe("redis", url=server.url, **PATIENT)) == {"cluster": Verdict.FAIL}
+    server.run("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    with server.client() as client:
+        until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+    assert (await run_probe("redis", url=server.url, **PATIENT)).verdict is Verdict.PASS
+
+
+# Not reached
+
+
+async def test_a_closed_port_says_where_to_start_the_server(run_probe: RunProbe, nowhere: int) -> None:
+    outcome = await run_probe("redis", url=f"redis://:hidden@127.0.0.1:{nowhere}/0")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.REFUSED)
+    advice = "start the server there or set its address"
+    assert outcome.summary == f"Connection refused by 127.0.0.1:{nowhere}: {advice}."
+
+
+async def test_a_closed_port_behind_a_name_is_refused_too(run_probe: RunProbe, nowhere: int) -> None:
+    outcome = await run_probe("redis", url=f"redis://localhost:{nowhere}")
+    assert outcome.reason is Reason.REFUSED
+
+
+async def test_a_socket_file_that_is_not_there_is_a_refusal(run_probe: RunProbe, tmp_path: Path) -> None:
+    outcome = await run_probe("redis", url=f"unix://{tmp_path}/none.sock")
+    assert outcome.reason is Reason.REFUSED
+
+
+@pytest.mark.parametrize("host", ["[::1%25no-such-interface]", "a" * 64])
+async def test_a_host_that_does_not_resolve(run_probe: RunProbe, host: str) -> None:
+    outcome = await run_probe("redis", url=f"redis://{host}:6379")
+    assert outcome.reason is Reason.DNS
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "  ",
+        "localhost:6379",
+        "http://localhost",
+        "redis://localhost:port",
+        "redis://localhost:99999",
+        "redis://localhost/first",
+        "redis://localhost?db=first",
+        "redis://:hid/den@localhost",
+        "redis://[::1",
+        "redis://localhost?no_such_option=1",
+        "rediss://localhost?ssl_cert_reqs=whatever",
+    ],
+)
+async def test_a_bad_address_is_a_matter_of_configuration(run_probe: RunProbe, url: str) -> None:
+    outcome = await run_probe("redis", url=url)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert "hid" not in outcome.summary
+
+
+async def test_a_database_number_out_of_range_is_a_matter_of_configuration(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--databases", "2")
+    outcome = await run_probe("redis", url=f"redis://127.0.0.1:{server.port}/7", **PATIENT)
+    assert outcome.reason is Reason.CONFIG
+
+
+@pytest.mark.parametrize("user", ["", ":wrong-word@", "nobody:wrong-word@"])
+@pytest.mark.parametrize("protocol", [2, 3])
+async def test_without_the_right_password_nobody_is_let_in(
+    start: Start, run_probe: RunProbe, user: str, protocol: int
+) -> None:
+    server = start(*BOUNDED, "--requirepass", "right-word")
+    outcome = await run_probe(
+        "redis", url=f"redis://{user}127.0.0.1:{server.port}?protocol={protocol}", **PATIENT
+    )
+    assert outcome.reason is Reason.AUTH
+    assert "wrong-word" not in outcome.summary
+    right = f"redis://:right-word@127.0.0.1:{server.port}?protocol={protocol}"
+    assert (await run_probe("redis", url=right, **PATIENT)).verdict is Verdict.PASS
+
+
+async def test_a_user_who_may_not_look_learns_which_permission_is_missing(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED)
+    server.run("ACL", "SETUSER", "blind", "on", ">blindly", "resetkeys", "-@all", "+ping")
+    outcome = await run_probe("redis", url=f"redis://blind:blindly@127.0.0.1:{server.port}", **PATIENT)
+    assert outcome.reason is Reason.FORBIDDEN
+    assert "+ping +info" in outcome.summary
+
+
+async def test_a_server_without_info_cannot_be_judged(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--rename-command", "INFO", "")
+    assert (await run_probe("redis", url=server.url, **PATIENT)).reason is Reason.FORBIDDEN
+
+
+async def test_a_server_of_the_older_protocol_is_named_and_can_be_asked_in_it(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--rename-command", "HELLO", "", "--requirepass", "right-word")
+    url = f"redis://:right-word@127.0.0.1:{server.port}"
+    outcome = await run_probe("redis", url=url, **PATIENT)
+    assert outcome.reason is Reason.CONFIG
+    assert "?protocol=2" in outcome.summary
+    assert "right-word" not in outcome.summary
+    assert (await run_probe("redis", url=f"{url}?protocol=2", **PATIENT)).verdict is Verdict.PASS
+
+
+async def test_a_sentinel_is_not_the_server_it_watches(start: Start, run_probe: RunProbe) -> None:
+    outcome = await run_probe("redis", url=start(sentinel=True).url, **PATIENT)
+    assert outcome.reason is Reason.CONFIG
+    assert "Sentinel" in outcome.summary
+
+
+async def test_a_server_that_hangs_is_told_before_the_deadline(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED, "--enable-debug-command", "yes")
+    with server.send("DEBUG SLEEP 600"):
+        outcome = await asyncio.wait_for(run_probe("redis", url=server.url, timeout="3s"), 30)
+    assert outcome.reason is Reason.TIMEOUT
+    assert "did not answer within 1 s" in outcome.summary
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+async def test_a_silent_listener_is_a_timeout(run_probe: RunProbe, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = (
+            f"{scheme}://127.0.0.1:{listener.getsockname()[1]}?socket_timeout=600&socket_connect_timeout=600"
+        )
+        outcome = await asyncio.wait_for(run_probe("redis", url=url, timeout="1s"), 30)
+    assert outcome.reason is Reason.TIMEOUT
+
+
+async def test_a_web_server_on_the_port_is_another_kind_of_server(run_probe: RunProbe) -> None:
+    class Quiet(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        try:
+            outcome = await run_probe("redis", url=f"redis://:hidden@127.0.0.1:{web.server_port}")
+        finally:
+            web.shutdown()
+            thread.join()
+    assert outcome.reason is Reason.PROTOCOL
+    assert "hidden" not in outcome.summary
+
+
+async def test_a_server_that_hangs_up_at_once_is_another_kind_of_server(run_probe: RunProbe) -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        outcome = await run_probe("redis", url=f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert outcome.reason is Reason.PROTOCOL
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_cancelled_run_hangs_up(run_probe: RunProbe, steps: int) -> None:
+    connected, gone = asyncio.Event(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with server:
+        url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        run = asyncio.create_task(run_probe("redis", url=url, timeout="10m"))
+        await asyncio.wait_for(connected.wait(), 20)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        await asyncio.wait_for(gone.wait(), 20)
+
+
+# TLS
+
+
+@pytest.fixture
+def encrypted(start: Start, tmp_path: Path) -> Tls:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    subprocess.run(("openssl", *request, *name, *files), check=True, capture_output=True)
+    options = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no")
+    return start(*BOUNDED, "--port", "0", "--tls-port", "{port}", *options), certificate
+
+
+async def test_tls_with_a_trusted_certificate_passes(encrypted: Tls, run_probe: RunProbe) -> None:
+    server, certificate = encrypted
+    url = f"rediss://127.0.0.1:{server.port}?ssl_ca_certs={certificate}"
+    assert (await run_probe("redis", url=url, **PATIENT)).verdict is Verdict.PASS
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    encrypted: Tls, run_probe: RunProbe
+) -> None:
+    outcome = await run_probe("redis", url=f"rediss://127.0.0.1:{encrypted[0].port}", **PATIENT)
+    assert outcome.reason is Reason.TLS
+    assert "not trusted" in outcome.summary
+
+
+async def test_plain_redis_to_a_tls_port_names_the_remedy(encrypted: Tls, run_probe: RunProbe) -> None:
+    outcome = await run_probe("redis", url=encrypted[0].url, **PATIENT)
+    assert outcome.reason is Reason.TLS
+    assert "rediss://" in outcome.summary
+
+
+async def test_tls_to_a_plain_port_names_the_remedy(start: Start, run_probe: RunProbe) -> None:
+    url = f"rediss://127.0.0.1:{start(*BOUNDED).port}"
+    outcome = await run_probe("redis", url=url, timeout="3s")
+    assert outcome.reason is Reason.TLS
+    assert "plain Redis" in outcome.summary
+
+
+async def test_a_certificate_file_that_is_not_there_is_a_matter_of_configuration(
+    run_probe: RunProbe, tmp_path: Path, nowhere: int
+) -> None:
+    url = f"rediss://127.0.0.1:{nowhere}?ssl_ca_certs={tmp_path}/none.pem"
+    assert (await run_probe("redis", url=url)).reason is Reason.CONFIG
+
+
+# Servers that are only like Redis
+
+
+@contextlib.asynccontextmanager
+async def scripted(info: str, refused: bytes = b"") -> AsyncIterator[str]:
+    """Answer HELLO and PING, and INFO with this text, or refuse every command with this line."""
+
+    serving: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(serve(reader, writer)))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            while count := (await reader.readline())[1:].strip():
+                words = []
+                for _ in range(int(count)):
+                    await reader.readline()
+                    words.append((await reader.readline()).strip())
+                if refused:
+                    writer.write(refused)
+                elif words[0] == b"HELLO":
+                    writer.write(b"%1\r\n$5\r\nproto\r\n:3\r\n")
+                elif words == [b"INFO", b"all"]:
+                    writer.write(b"-ERR syntax error\r\n")
+                elif words[0] == b"INFO":
+                    writer.write(b"$%d\r\n%s\r\n" % (len(info), info.encode()))
+                else:
+                    writer.write(b"+PONG\r\n")
+                await writer.drain()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.wait_for(asyncio.gather(*serving), 20)
+
+
+async def test_limits_that_the_server_does_not_tell_are_unknown_until_declared(run_probe: RunProbe) -> None:
+    sparse = "redis_version:6.0.0\r\nconnected_clients:5\r\nused_memory:1000\r\nmaxmemory:100000\r\n"
+    async with scripted(sparse) as url:
+        outcome = await run_probe("redis", url=url, **PATIENT)
+        declared = await run_probe("redis", url=url, maxclients=100, **PATIENT)
+    assert (outcome.verdict, bad(outcome)) == (Verdict.UNKNOWN, {"clients": Verdict.UNKNOWN})
+    assert "maxclients" in outcome.summary
+    assert declared.verdict is Verdict.PASS
+
+
+async def test_a_server_that_tells_nothing_is_never_a_pass(run_probe: RunProbe) -> None:
+    async with scripted("") as url:
+        outcome = await run_probe("redis", url=url, **PATIENT)
+    assert outcome.verdict is Verdict.UNKNOWN
+
+
+async def test_protected_mode_lets_nobody_in(run_probe: RunProbe) -> None:
+    async with scripted("", b"-DENIED Redis is running in protected mode\r\n") as url:
+        assert (await run_probe("redis", url=url, **PATIENT)).reason is Reason.AUTH
+
+
+async def test_an_answer_that_repeats_the_password_is_not_shown(run_probe: RunProbe) -> None:
+    async with scripted("", b"-STRANGE HELLO 3 AUTH default hidden\r\n") as url:
+        outcome = await run_probe("redis", url=url.replace("//", "//:hidden@"), **PATIENT)
+    assert outcome.reason is Reason.PROTOCOL
+    assert "hidden" not in outcome.summary
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"latency_warn": "soon"},
+        {"clients_warn": -1},
+        {"role": "database"},
+        {"maxclients": 1.5},
+        {"no_such_key": 1},
+    ],
+)
+def test_impossible_parameters_are_refused(raw: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        convert(raw, RedisParameters)
