@@ -27,7 +27,7 @@ _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-# Every repetition that could start anywhere is bounded: the time to clean grows with the text, not its square.
+# What could start anywhere is bounded: the time to clean grows with the text, not with its square.
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/\"'<>]{1,500}@")
 _HEADER = re.compile(
     r"(?i)\b(?P<name>(?:bearer|basic|token)\s+|sentry_key=|sentry_secret=)[A-Za-z0-9._~+/=-]{8,}"

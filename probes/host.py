@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from probes.figures import held, size
 from probes.outcome import Check, Outcome, Reason, Verdict, conclude
 from probes.parameters import Duration, Parameters
 
@@ -115,24 +116,24 @@ def _disk(path: str, params: HostParameters) -> Iterator[Check]:
         line = f"{path} is on no disk that could fill: correct paths."
         yield Check(name=f"disk {path}", verdict=Verdict.UNKNOWN, message=line)
         return
-    figures = f"{_size(left)} of {_size(total)} ({100 * left / total:.0f} %) free on {path}"
+    figures = f"{size(left)} of {size(total)} ({100 * left / total:.0f} %) free on {path}"
     advice = "delete or move data, or grow the disk"
     floor = params.disk_fail_bytes
     if left < floor and total > _LARGE * floor:
-        line = f"{figures}, limit {_size(floor)}: {advice}."
+        line = f"{figures}, limit {size(floor)}: {advice}."
         yield Check(
             name=f"disk {path}", verdict=Verdict.FAIL, observed=left, unit="B", limit=floor, message=line
         )
     else:
         limits = (params.disk_warn, params.disk_fail)
-        yield _held(f"disk {path}", 100 * left / total, limits, (figures, advice), falling=True)
+        yield held(f"disk {path}", 100 * left / total, limits, (figures, advice), falling=True)
     # Some file systems (btrfs, vfat) have no fixed number of inodes and say 0.
     if inodes := stat.f_files - stat.f_ffree + stat.f_favail:
         share = 100 * stat.f_favail / inodes
         figures = f"{stat.f_favail} of {inodes} inodes ({share:.0f} %) free on {path}"
         advice = "without any no file can be made; look for folders of very many small files"
         limits = (params.inodes_warn, params.inodes_fail)
-        yield _held(f"inodes {path}", share, limits, (figures, advice), falling=True)
+        yield held(f"inodes {path}", share, limits, (figures, advice), falling=True)
 
 
 def _memory(params: HostParameters) -> Check:
@@ -143,11 +144,11 @@ def _memory(params: HostParameters) -> Check:
     tightest = min(rooms, key=lambda room: room.left / room.total)
     share = 100 * tightest.left / tightest.total
     figures = (
-        f"{_size(tightest.left)} of {tightest.whose} {_size(tightest.total)} memory ({share:.0f} %) available"
+        f"{size(tightest.left)} of {tightest.whose} {size(tightest.total)} memory ({share:.0f} %) available"
     )
     advice = "stop what needs it, lower its limits, or add memory"
     limits = (params.memory_warn, params.memory_fail)
-    return _held("memory", share, limits, (figures, advice), falling=True)
+    return held("memory", share, limits, (figures, advice), falling=True)
 
 
 def control_groups(
@@ -205,7 +206,7 @@ def _swap(params: HostParameters) -> Iterator[Check]:
         # A deliberate choice on many servers, and not a fault.
         yield Check(name="swap", verdict=Verdict.PASS, observed=0, unit="%", message="There is no swap.")
         return
-    limit, figures = params.swap_warn, f"{_size(before.used)} of {_size(before.total)} swap used"
+    limit, figures = params.swap_warn, f"{size(before.used)} of {size(before.total)} swap used"
     share = round(100 * before.used / before.total, 2)
     line, verdict = f"{figures}, limit {limit:g} %.", Verdict.PASS
     if share > limit:
@@ -227,7 +228,7 @@ def _load(params: HostParameters) -> Iterator[Check]:
     figures = f"Load {load:.2f} over five minutes on {cores} cores, {load / cores:.2f} for each"
     advice = "work queues; find what keeps the processors busy, or add some"
     limits = (params.load_warn, params.load_fail)
-    yield _held("load", load / cores, limits, (figures, advice), unit=None)
+    yield held("load", load / cores, limits, (figures, advice), unit=None)
 
 
 def _files(params: HostParameters, table: Path = Path("/proc/sys/fs/file-nr")) -> Iterator[Check]:
@@ -237,35 +238,4 @@ def _files(params: HostParameters, table: Path = Path("/proc/sys/fs/file-nr")) -
         return
     figures = f"{used} of {most} open files that the kernel allows"
     advice = "find the process that leaks them (lsof), or raise fs.file-max"
-    yield _held("files", 100 * used / most, (params.files_warn, params.files_fail), (figures, advice))
-
-
-def _held(
-    name: str,
-    observed: float,
-    limits: tuple[float, float],
-    words: tuple[str, str],
-    *,
-    unit: str | None = "%",
-    falling: bool = False,
-) -> Check:
-    """Hold a figure against its limits for degraded and failed."""
-    verdict, limit = Verdict.PASS, (max if falling else min)(limits)
-    for step, bound in zip((Verdict.WARN, Verdict.FAIL), limits, strict=True):
-        if observed < bound if falling else observed > bound:
-            verdict, limit = step, bound
-    figures, advice = words
-    line = f"{figures}, limit {limit:g}" + (f" {unit}" if unit else "")
-    if verdict is not Verdict.PASS:
-        line += f": {advice}"
-    return Check(
-        name=name, verdict=verdict, observed=round(observed, 2), unit=unit, limit=limit, message=f"{line}."
-    )
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:  # noqa: PLR2004  # the unit's own base
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"
+    yield held("files", 100 * used / most, (params.files_warn, params.files_fail), (figures, advice))

@@ -108,7 +108,7 @@ class CannotTell(Exception):  # noqa: N818  # not an error: a finding that there
 
 
 WEIGHT = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FAIL: 3}
-"""How heavy a verdict is. A sure failure outweighs a doubt, and a doubt could hide more than a degradation."""
+"""How heavy a verdict is: a sure failure outweighs a doubt, and a doubt could hide a failure."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -152,16 +152,3 @@ def conclude(
 def unknown(reason: Reason, summary: str) -> Outcome:
     """Build the outcome of a run that could not tell."""
     return Outcome(verdict=Verdict.UNKNOWN, summary=summary, reason=reason)
-
-
-def grade(value: float, warn: float, fail: float) -> Verdict:
-    """Hold a figure against two limits; crossing means being above.
-
-    With `fail` below `warn`, lower is worse and crossing means being below.
-    """
-    rising = fail >= warn
-    if value > fail if rising else value < fail:
-        return Verdict.FAIL
-    if value > warn if rising else value < warn:
-        return Verdict.WARN
-    return Verdict.PASS

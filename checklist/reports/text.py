@@ -4,6 +4,7 @@ from datetime import datetime
 
 from checklist.lifecycle import State, counts
 from checklist.reports.status_report import ItemReport, StatusReport
+from probes.figures import size
 from probes.outcome import Check, Figure, Outcome, Verdict
 
 GLYPHS = {
@@ -96,10 +97,7 @@ def figure(value: Figure, unit: str | None) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if unit == "B":
-        size, power = float(value), 0
-        while abs(size) >= 1024 and power < 5:  # noqa: PLR2004  # binary multiples, up to PiB
-            size, power = size / 1024, power + 1
-        return f"{size:.1f} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}" if power else f"{value:g} B"
+        return size(value)
     number = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
     return f"{number} {unit}" if unit else number
 
@@ -114,9 +112,9 @@ def ago(seconds: float) -> str:
 
 def short_ago(seconds: float) -> str:
     """Return an age in few cells: "now" up to a minute, then "3m", "5h", "2d"."""
-    for size, unit in ((2 * 86_400, "d"), (2 * 3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // {'d': 86_400, 'h': 3_600, 'm': 60}[unit])}{unit}"
+    for unit, length, least in (("d", 86_400, 2), ("h", 3_600, 2), ("m", 60, 1)):
+        if seconds >= least * length:
+            return f"{int(seconds // length)}{unit}"
     return "now"
 
 

@@ -168,6 +168,14 @@ name = "said"
 verdict = "pass"
 """
 
+FINAL = """[final_check]
+run = "r"
+started_at = 2025-06-25T10:00:00Z
+finished_at = 2025-06-25T10:00:00Z
+checklist = "c"
+revision = 1
+"""
+
 # What is wrong, the line that must be named, and the words that must be said.
 WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "empty file": ("", 1, ("revision",)),
@@ -256,8 +264,7 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         ("items.cache.evidence", "sumary"),
     ),
     "unknown key of the final check": (
-        'revision = 1\n[final_check]\nrun = "r"\nstarted_at = 2025-06-25T10:00:00Z\n'
-        'finished_at = 2025-06-25T10:00:00Z\nchecklist = "c"\nrevision = 1\nrevison = 1\n',
+        "revision = 1\n" + FINAL + "revison = 1\n",
         8,
         ("final_check", "revison"),
     ),

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,17 +139,16 @@ def test_a_first_save_that_fails_leaves_no_file(path: Path, monkeypatch: pytest.
     assert left_over(path.parent) == []
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
-def test_what_is_told_of_a_save_is_what_is_on_disk_when_the_folder_cannot_be_synced(
-    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+def test_a_folder_that_cannot_be_synced_does_not_make_a_save_that_stands_a_failure(
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Some network file systems refuse to sync a folder.
+    # Some network file systems refuse to sync a folder; what is told must be what is on disk.
     known = store(path).apply(claim("Ann"), Status())
     sync = os.fsync
 
     def picky(handle: int) -> None:
-        if os.path.isdir(f"/proc/self/fd/{handle}"):  # noqa: PTH112  # a link to what is open
-            raise OSError(number, os.strerror(number))
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         sync(handle)
 
     monkeypatch.setattr("checklist.store.toml_file.os.fsync", picky)
@@ -157,11 +157,6 @@ def test_what_is_told_of_a_save_is_what_is_on_disk_when_the_folder_cannot_be_syn
     except StoreError:
         told = "Ann"
     assert claimant(store(path).load()) == told
-
-
-def test_a_save_into_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError):
-        store(tmp_path / "gone" / "checklist.status.toml").apply(claim("Ann"), Status())
 
 
 def test_a_change_that_fails_saves_nothing(path: Path) -> None:
@@ -197,7 +192,7 @@ def test_the_file_is_synced_before_it_takes_the_old_ones_place_and_the_folder_af
 # Modes and links
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
 def test_a_file_keeps_its_mode(path: Path, mode: int) -> None:
     known = store(path).apply(claim("Ann"), Status())
     path.chmod(mode)

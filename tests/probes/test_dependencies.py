@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from probes.dependencies.environments import read_environment
+from probes.dependencies.pins import Pin, own_markers, read_requirements
+from probes.dependencies.project_files import LOCKS, read_project
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict
-from probes.pins import Pin, own_markers, read_requirements
-from probes.project_files import LOCKS, read_project
-from probes.python_environments import read_environment
 from tests.probes.conftest import RunProbe
 
 PARTS = Path(__file__).parents[2] / ".parts"

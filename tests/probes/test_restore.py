@@ -546,7 +546,8 @@ async def test_a_scratch_folder_that_is_not_there_is_unknown(run_probe: RunProbe
 # Under root no permission counts, so the drill is then run as somebody else.
 _LOOK = """
 import os, sys
-from probes import archives, restore
+from probes import restore
+from probes.restore import archives
 from probes.outcome import CannotTell
 if os.geteuid() == 0:
     os.setegid(65534)

@@ -11,9 +11,9 @@ from urllib.request import urlopen
 import pytest
 import sentry_sdk
 
-from probes import sentry, sentry_client
+from probes import sentry
 from probes.outcome import Outcome, Reason, Verdict
-from probes.sentry import SentryParameters
+from probes.sentry import SentryParameters, client
 from tests.probes.conftest import RunProbe
 from tests.servers.bugsink import Bugsink, bugsink
 from tests.servers.stub import Answer, Request, Stub, stub
@@ -491,4 +491,4 @@ def test_no_client_of_the_sdk_is_left_behind() -> None:
     ],
 )
 def test_the_api_is_looked_for_where_the_dsn_lets_it_be_expected(dsn: str, given: str, base: str) -> None:
-    assert sentry_client.api_base(sentry_client.parse(dsn), given) == base
+    assert client.api_base(client.parse(dsn), given) == base

@@ -13,10 +13,10 @@ from typing import IO, Annotated, Literal, NamedTuple
 
 import msgspec
 
-from probes import manifest, restic, scratch
-from probes import restore_evidence as evidence
+from probes.figures import size, span
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
 from probes.parameters import Duration, Parameters, seconds
+from probes.restore import evidence, manifest, restic, scratch
 
 _ARCHIVES = ["*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tbz2", "*.tar.xz", "*.txz", "*.tar.zst"]
 _TAIL = 4096
@@ -98,14 +98,14 @@ def probe(params: RestoreParameters) -> Outcome:
 
 def _summary(name: str, metrics: dict[str, float]) -> str:
     return (
-        f"{name}, {evidence.span(metrics.get('backup_age_s', 0))} old, was restored: "
-        f"{metrics.get('restored_files', 0):.0f} files, {evidence.amount(metrics.get('restored_bytes', 0))} "
-        f"in {evidence.span(metrics.get('restore_s', 0))}"
+        f"{name}, {span(metrics.get('backup_age_s', 0))} old, was restored: "
+        f"{metrics.get('restored_files', 0):.0f} files, {size(metrics.get('restored_bytes', 0))} "
+        f"in {span(metrics.get('restore_s', 0))}"
     )
 
 
 def _drill_tar(params: RestoreParameters, target: Path, found: _Findings) -> str:
-    from probes import archives  # the libraries of every compression, for a run alone
+    from probes.restore import archives  # the libraries of every compression, for a run alone
 
     checks = found.checks
     pick = _pick(params)
@@ -177,7 +177,7 @@ def _drill_restic(params: RestoreParameters, target: Path, found: _Findings) -> 
         if stats.total_size > params.max_bytes or stats.total_file_count > params.max_files:
             raise CannotTell(
                 Reason.LIMIT,
-                f"{name} holds {stats.total_file_count} entries, {evidence.amount(stats.total_size)}; "
+                f"{name} holds {stats.total_file_count} entries, {size(stats.total_size)}; "
                 "if that is right, raise max_files and max_bytes.",
             )
         scratch.room(target, stats.total_size)
@@ -252,7 +252,7 @@ def _check_unchanged(archive: Path, before: os.stat_result) -> None:
 
 def _note_size(params: RestoreParameters, observed: int, previous: int, found: _Findings) -> None:
     found.metrics["backup_bytes"] = observed
-    found.checks.append(evidence.size(observed, params.min_size))
+    found.checks.append(evidence.archive_size(observed, params.min_size))
     if previous:
         found.checks.append(evidence.size_change(observed, previous, params.shrink))
 

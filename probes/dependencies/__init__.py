@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from probes import parameters
+from probes.dependencies.environments import Environment, normal, read_environment
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
-from probes.python_environments import Environment, normal, read_environment
 
 if TYPE_CHECKING:
-    from probes.pins import Wanted
-    from probes.project_files import Project
+    from probes.dependencies.pins import Wanted
+    from probes.dependencies.project_files import Project
 
 
 class DependenciesParameters(parameters.Parameters, frozen=True):
@@ -67,7 +67,7 @@ _SEEDS = {"pip", "setuptools", "wheel"}  # they come with an environment; nobody
 
 def probe(params: DependenciesParameters) -> Outcome:
     """Compare every package in pyproject.toml, requirements files, the lock and each environment."""
-    from probes import pins, project_files  # they import packaging, which is slow
+    from probes.dependencies import pins, project_files  # they import packaging, which is slow
 
     folder = Path(params.project or ".")
     if not folder.is_dir():
@@ -213,7 +213,7 @@ def _against_files(name: str, matrix: _Matrix) -> list[str]:
 
 
 def _among_environments(name: str, matrix: _Matrix, *, critical: bool) -> list[str]:
-    from probes import pins  # as in probe
+    from probes.dependencies import pins  # as in probe
 
     versions = {one.name: one.packages[name][0] for one in matrix.environments if name in one.packages}
     full = [source.label for source in matrix.project.sources if source.full]

@@ -11,10 +11,10 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from probes import secrets_engine
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude, worst
 from probes.parameters import Duration, Parameters
-from probes.secrets_engine import Engine, Hit, Root
+from probes.secrets import scanner
+from probes.secrets.scanner import Engine, Hit, Root
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{10}$")]
 Why = Annotated[str, msgspec.Meta(min_length=1)]
@@ -131,7 +131,7 @@ def _look(params: SecretsParameters) -> Outcome:
         env_files = [Path(".env")]
     checks: list[Check] = []
     metrics: dict[str, float] = {}
-    if roots := [secrets_engine.find_root(path) for path in params.paths if path]:
+    if roots := [scanner.find_root(path) for path in params.paths if path]:
         checks, metrics = _scan(params, roots, {path.resolve() for path in env_files})
     checks += [_variable_check(name) for name in params.variables if name]
     checks += [_env_file_check(path) for path in env_files]
@@ -158,7 +158,7 @@ def _summary(params: SecretsParameters, metrics: dict[str, float]) -> str:
 def _scan(
     params: SecretsParameters, roots: list[Root], env_files: set[Path]
 ) -> tuple[list[Check], dict[str, float]]:
-    sources = secrets_engine.find_sources(roots, params.exclude, env_files)
+    sources = scanner.find_sources(roots, params.exclude, env_files)
     if not sources.files:
         names = ", ".join(params.paths)
         raise CannotTell(
@@ -171,10 +171,10 @@ def _scan(
         scanned.append(line)
     with tempfile.TemporaryDirectory(prefix="gonogo-secrets-") as home:
         engine = Engine(params.engine, home, _rule_cache(home))
-        findings = [_finding(hit) for hit in secrets_engine.scan_sources(engine, roots, sources)]
+        findings = [_finding(hit) for hit in scanner.scan_sources(engine, roots, sources)]
         current = {(finding.path, finding.value) for finding in findings}
         for root in roots if params.history else []:
-            hits, commits = secrets_engine.scan_history(engine, root, params.exclude)
+            hits, commits = scanner.scan_history(engine, root, params.exclude)
             past = [_finding(hit) for hit in hits]
             findings += [finding for finding in past if (finding.path, finding.value) not in current]
             name = f"history of {_shown(str(root.path))}"
@@ -328,11 +328,11 @@ def _env_file_check(path: Path) -> Check:
         verdicts.append(Verdict.FAIL if mode & 0o007 else Verdict.WARN)
         who = "everybody" if mode & 0o007 else "its group"
         advice.append(f"mode {mode:04o} lets {who} in: chmod 600 {name}")
-    if secrets_engine.in_repository(real):
-        if secrets_engine.is_tracked(real):
+    if scanner.in_repository(real):
+        if scanner.is_tracked(real):
             verdicts.append(Verdict.FAIL)
             advice.append(f"git tracks it: git rm --cached {name}, ignore it, revoke every key in it")
-        elif secrets_engine.git(real.parent, "check-ignore", "-q", "--", real.name).returncode != 0:
+        elif scanner.git(real.parent, "check-ignore", "-q", "--", real.name).returncode != 0:
             verdicts.append(Verdict.WARN)
             advice.append(f"git does not ignore it and could take it in: add {real.name} to .gitignore")
     message = (

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude, grade
+from probes.figures import held, size
+from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
 from probes.parameters import Duration, Parameters, seconds
 
 if TYPE_CHECKING:
-    from probes.redis_connection import Info, Sample
+    from probes.redis.connection import Info, Sample
 
 Limit = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -86,7 +87,7 @@ class RedisParameters(Parameters, frozen=True):
 
 async def probe(params: RedisParameters) -> Outcome:
     """Look once, then judge."""
-    from probes.redis_connection import look
+    from probes.redis.connection import look
 
     # Below the deadline, so that a silent server is told from a slow one before the runner ends the run.
     wait = min(_PATIENCE, seconds(params.timeout) / 3)
@@ -141,19 +142,19 @@ def _memory(info: "Info", params: RedisParameters) -> Iterator[Check]:
     # As the server itself holds it against maxmemory: buffers of replicas and append-only file do not count.
     used -= _number(info, "mem_not_counted_for_evict") or 0
     share, policy = 100 * used / limit, str(info.get("maxmemory_policy", "an unknown policy"))
-    figures = f"{_size(used)} of {_size(limit)} ({share:.0f} %) used under {policy}"
+    figures = f"{size(used)} of {size(limit)} ({share:.0f} %) used under {policy}"
     if _makes_room(info, params):
         line = f"{figures}, which makes room when it is full."
         yield Check(name="memory", verdict=Verdict.PASS, observed=round(share, 2), unit="%", message=line)
         return
-    way_out = (
-        "let it evict: CONFIG SET maxmemory-policy allkeys-lru" if params.role == "cache" else "remove data"
-    )
-    advice = (
-        "writes are refused when it is full; raise maxmemory (CONFIG SET maxmemory"
-        f" {math.ceil(2 * limit / _MIB)}mb, then CONFIG REWRITE) or {way_out}"
-    )
-    yield _held("memory", share, "%", (params.memory_warn, params.memory_fail), (figures, advice))
+    more = f"CONFIG SET maxmemory {math.ceil(2 * limit / _MIB)}mb"
+    # A cache that may evict is healthy however full it is; anything else needs the room.
+    if params.role == "cache":
+        way_out = f"let it evict: CONFIG SET maxmemory-policy allkeys-lru; or give it more room too: {more}"
+    else:
+        way_out = f"raise maxmemory ({more}, then CONFIG REWRITE) or remove data"
+    advice = f"writes are refused when it is full; {way_out}"
+    yield held("memory", share, (params.memory_warn, params.memory_fail), (figures, advice))
 
 
 def _unbounded_memory(info: "Info", params: RedisParameters, used: float) -> Check:
@@ -163,9 +164,9 @@ def _unbounded_memory(info: "Info", params: RedisParameters, used: float) -> Che
         repair += " and CONFIG SET maxmemory-policy allkeys-lru"
     share, limit = 100 * rss / total if total else None, params.system_memory_fail
     failed = share is not None and share > limit
-    line = f"No maxmemory is set and {_size(rss)} are resident"
+    line = f"No maxmemory is set and {size(rss)} are resident"
     if total:
-        line += f", {share:.1f} % of the machine's {_size(total)}, limit {limit:g} %"
+        line += f", {share:.1f} % of the machine's {size(total)}, limit {limit:g} %"
     return Check(
         name="memory",
         verdict=Verdict.FAIL if failed else Verdict.WARN,
@@ -203,7 +204,7 @@ def _eviction(info: "Info", params: RedisParameters) -> Iterator[Check]:
     if lag is not None and policy != "noeviction" and bounded:
         limits = (_ms(params.eviction_lag_warn), _ms(params.eviction_lag_fail))
         advice = "eviction is too slow or finds no key it may evict; raise maxmemory or use an allkeys policy"
-        yield _held("eviction lag", lag, "ms", limits, (f"Over maxmemory for {lag:.0f} ms", advice))
+        yield held("eviction lag", lag, limits, (f"Over maxmemory for {lag:.0f} ms", advice), unit="ms")
 
 
 def _policy_fault(policy: str, info: "Info", params: RedisParameters) -> str:
@@ -237,14 +238,14 @@ def _clients(info: "Info", params: RedisParameters) -> Iterator[Check]:
         "at 100 % new clients are turned away; close idle ones, look for pools that leak (CLIENT LIST) or"
         f" raise it: CONFIG SET maxclients {2 * most:.0f}"
     )
-    yield _held("clients", share, "%", (params.clients_warn, params.clients_fail), (figures, advice))
+    yield held("clients", share, (params.clients_warn, params.clients_fail), (figures, advice))
 
 
 def _fragmentation(info: "Info", params: RedisParameters) -> Iterator[Check]:
     ratio, lost = _number(info, "mem_fragmentation_ratio"), _number(info, "mem_fragmentation_bytes")
     if ratio is None or lost is None:
         return
-    figures = f"Resident memory is {ratio:g} times the used, {_size(abs(lost))} apart"
+    figures = f"Resident memory is {ratio:g} times the used, {size(abs(lost))} apart"
     if ratio < _SWAPPED and -lost > params.fragmentation_bytes_warn:
         line = f"{figures}, limit {_SWAPPED}: part of the data is swapped out; free memory on that machine."
         yield Check(name="fragmentation", verdict=Verdict.WARN, observed=ratio, limit=_SWAPPED, message=line)
@@ -254,7 +255,7 @@ def _fragmentation(info: "Info", params: RedisParameters) -> Iterator[Check]:
         params.fragmentation_fail if lost > params.fragmentation_bytes_fail else math.inf,
     )
     advice = "try MEMORY PURGE, then CONFIG SET activedefrag yes, or restart it at a quiet hour"
-    yield _held("fragmentation", ratio, None, limits, (figures, advice))
+    yield held("fragmentation", ratio, limits, (figures, advice), unit=None)
 
 
 def _persistence(info: "Info") -> Iterator[Check]:
@@ -289,9 +290,8 @@ def _replication(info: "Info", params: RedisParameters) -> Iterator[Check]:
     quiet = _number(info, "master_last_io_seconds_ago") or 0
     limits = (seconds(params.replication_lag_warn), math.inf)
     figures = f"Master {master} was last heard {quiet:.0f} s ago"
-    yield _held(
-        "replication", quiet, "s", limits, (figures, "check the master's load and the network between them")
-    )
+    advice = "check the master's load and the network between them"
+    yield held("replication", quiet, limits, (figures, advice), unit="s")
 
 
 def _topology(sample: "Sample", params: RedisParameters) -> Iterator[Check]:
@@ -319,9 +319,8 @@ def _latency(sample: "Sample", params: RedisParameters) -> Iterator[Check]:
     middle = statistics.median(sample.pings)
     figures = f"{len(sample.pings)} PINGs took {middle:.1f} ms (median), at most {slowest:.1f} ms"
     advice = "look for slow commands (SLOWLOG GET), swapping, or a long way between here and there"
-    yield _held(
-        "latency", slowest, "ms", (_ms(params.latency_warn), _ms(params.latency_fail)), (figures, advice)
-    )
+    limits = (_ms(params.latency_warn), _ms(params.latency_fail))
+    yield held("latency", slowest, limits, (figures, advice), unit="ms")
 
 
 def _refusals(info: "Info") -> Iterator[Check]:
@@ -361,24 +360,6 @@ def _metrics(sample: "Sample") -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _held(
-    name: str, observed: float, unit: str | None, limits: tuple[float, float], words: tuple[str, str]
-) -> Check:
-    """Hold a figure against its limits for degraded and failed."""
-    warn, fail = min(limits), limits[1]
-    verdict = grade(observed, warn, fail)
-    held = fail if verdict is Verdict.FAIL else warn
-    figures, advice = words
-    line = figures
-    if math.isfinite(held):
-        line += f", limit {held:g}" + (f" {unit}" if unit else "")
-    if verdict is not Verdict.PASS:
-        line += f": {advice}"
-    limit = held if math.isfinite(held) else None
-    observed = round(observed, 2)
-    return Check(name=name, verdict=verdict, observed=observed, unit=unit, limit=limit, message=f"{line}.")
-
-
 def _word(
     name: str, observed: str, limit: str | None, message: str, verdict: Verdict = Verdict.FAIL
 ) -> Check:
@@ -392,11 +373,3 @@ def _number(info: "Info", field: str) -> float | None:
 
 def _ms(duration: str) -> float:
     return seconds(duration) * 1000
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:  # noqa: PLR2004  # the unit's own base
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"

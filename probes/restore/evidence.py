@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from probes import manifest
+from probes.figures import size, span
 from probes.outcome import Check, Verdict
+from probes.restore import manifest
 
 _CLOCK_TOLERANCE = 300.0
 
@@ -14,7 +15,7 @@ def newest(verdict: Verdict, message: str, name: str | None = None) -> Check:
     return Check(name="newest backup", verdict=verdict, message=message, observed=name)
 
 
-def size(observed: int, floor: int) -> Check:
+def archive_size(observed: int, floor: int) -> Check:
     """Judge the size of a backup against a floor; nothing at all is never enough."""
     floor = max(floor, 1)
     return Check(
@@ -23,16 +24,16 @@ def size(observed: int, floor: int) -> Check:
         observed=observed,
         unit="B",
         limit=floor,
-        message=f"{amount(observed)}."
+        message=f"{size(observed)}."
         if observed >= floor
-        else f"{amount(observed)}, at least {amount(floor)} expected; look at the backup job.",
+        else f"{size(observed)}, at least {size(floor)} expected; look at the backup job.",
     )
 
 
 def size_change(observed: int, previous: int, shrink: float) -> Check:
     """Judge the size of a backup against the one before."""
     change = 100 * (observed - previous) / previous
-    message = f"{change:+.0f} % against the backup before ({amount(previous)})"
+    message = f"{change:+.0f} % against the backup before ({size(previous)})"
     if change < -shrink:
         message += f", -{shrink:g} % allowed; find out what is missing"
     return Check(
@@ -70,7 +71,7 @@ def restored(name: str, files: int, total: int, note: str = "") -> Check:
         verdict=Verdict.PASS if files else Verdict.FAIL,
         observed=files,
         limit=1,
-        message=f"{files} files, {amount(total)} restored{note}."
+        message=f"{files} files, {size(total)} restored{note}."
         if files
         else f"{name} restores to no file at all; look at what the backup job reads.",
     )
@@ -188,22 +189,3 @@ def _weakness(algorithms: Iterable[str]) -> str:
     if names - manifest.WEAK:
         return ""
     return f" ({' and '.join(sorted(names))} alone shows damage, not tampering; sha256 shows both)"
-
-
-def amount(count: float) -> str:
-    """Write a number of bytes for people."""
-    if count < 1024:  # noqa: PLR2004  # what a KiB is
-        return f"{count:.0f} B"
-    for unit in ("KiB", "MiB"):
-        count /= 1024
-        if count < 1024:  # noqa: PLR2004  # as above
-            return f"{count:.1f} {unit}"
-    return f"{count / 1024:.1f} GiB"
-
-
-def span(length: float) -> str:
-    """Write a length of time for people."""
-    for unit, part in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(length) >= 2 * part:
-            return f"{length / part:.1f} {unit}"
-    return f"{length:.1f} s"

@@ -16,7 +16,7 @@ import msgspec
 
 from probes.outcome import CannotTell, Reason
 
-_RULES = Path(__file__).with_name("secrets_rules.yml")
+_RULES = Path(__file__).with_name("rules.yml")
 _ENDED_WELL = {0, 200, 205}  # nothing found, found, found and proven to work
 
 # Not sources: what others wrote, what a tool generated, and digests, which look like keys.

@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from probes.pins import (
+from probes.dependencies.pins import (
     Markers,
     Pin,
     Source,

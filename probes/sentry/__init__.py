@@ -11,13 +11,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude, grade, worst
+from probes.figures import grade
+from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude, worst
 from probes.parameters import Duration, Parameters, seconds
 
 if TYPE_CHECKING:
     from sentry_sdk.utils import Dsn
 
-    from probes.sentry_client import Answer
+    from probes.sentry.client import Answer
 
 _POLL_S = 0.5
 
@@ -64,7 +65,7 @@ class SentryParameters(Parameters, frozen=True):
 
 def probe(params: SentryParameters) -> Outcome:
     """Send one event with the DSN and look for that very event through the API."""
-    from probes import sentry_client as sentry  # noqa: PLC0415  # brings urllib3 and sentry-sdk, slow to import
+    from probes.sentry import client as sentry  # brings urllib3 and sentry-sdk, slow to import
 
     # The rest is for the runner: at the deadline it ends the probe, and the evidence with it.
     ends = time.monotonic() + 0.9 * seconds(params.timeout)
@@ -190,8 +191,7 @@ def _stored(look: Callable[[], int], params: SentryParameters, sent: float, ends
     while (status := look()) != HTTPStatus.OK and time.monotonic() + _POLL_S < until:
         time.sleep(_POLL_S)
     delay = round(time.monotonic() - sent, 3)
-    verdict = grade(delay, warn, fail)
-    limit = fail if verdict is Verdict.FAIL else warn
+    verdict, limit = grade(delay, (warn, fail))
     if status == HTTPStatus.OK:
         message = f"The event was found again after {delay:g} s"
         if verdict is Verdict.PASS:

@@ -1,0 +1,643 @@
+import asyncio
+import errno
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from checklist.lifecycle import State
+from checklist.reports.status_report import encode
+from checklist.session import Changed, CheckEnded, CheckStarted, Ended, Event, Session, Started, now
+from checklist.status import Status
+from checklist.store import ConflictError, StoreError
+from probes.outcome import Reason, Verdict
+from tests.checklist.conftest import OpenSession
+from tests.checklist.making import HEAD, LITTLE, little
+
+NAMES = ("door", "light", "alarm", "sign-off")
+
+
+def door(folder: Path, verdict: str) -> None:
+    (folder / "door.verdict").write_text(verdict)
+
+
+def failing(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def ready(session: Session) -> None:
+    """Attest what no probe can prove."""
+    await session.attest("sign-off", by="Ann", note="looked")
+
+
+@pytest.fixture
+async def session(tmp_path: Path, open_session: OpenSession) -> Session:
+    little(tmp_path)
+    return open_session()
+
+
+@pytest.fixture
+def events(session: Session) -> list[Event]:
+    told: list[Event] = []
+    session.listen(told.append)
+    return told
+
+
+# The life of an item
+
+
+async def test_a_claim_is_proven_by_the_items_own_probe_and_refuted_by_it(
+    session: Session, tmp_path: Path
+) -> None:
+    assert session.states()["door"] is State.OPEN
+    await session.claim("door", by="Ann", action="shut it")
+    assert session.states()["door"] is State.RESOLVED
+    found = await session.run("door")
+    assert found is not None
+    assert (found.verdict, session.states()["door"]) == (Verdict.PASS, State.VERIFIED)
+    door(tmp_path, "fail")
+    await session.run("door")
+    assert session.states()["door"] is State.REOPENED
+    await session.claim("door", by="Ann", action="shut it again")
+    assert session.states()["door"] is State.RESOLVED
+    door(tmp_path, "warn")
+    await session.run("door")
+    assert session.states()["door"] is State.REOPENED
+
+
+async def test_every_change_is_on_disk_for_the_next_session(
+    session: Session, open_session: OpenSession
+) -> None:
+    await session.claim("door", by="Ann", action="shut it")
+    await session.run("light")
+    await session.attest("sign-off", by="Bob", note="looked")
+    await session.waive("alarm", by="Cleo", why="broken", until=now().date())
+    await session.tick("door", "Lock it")
+    assert open_session().status == session.status
+    assert session.status.revision == 5
+
+
+async def test_a_claim_made_while_the_probe_runs_is_not_proven_by_that_run(
+    session: Session, tmp_path: Path
+) -> None:
+    (tmp_path / "door.verdict").unlink()
+    os.mkfifo(tmp_path / "door.verdict")
+    run = asyncio.create_task(session.run("door"))
+    # The probe waits at the pipe; only then is the claim made, and only then may the probe see `pass`.
+    writer = -1
+
+    def reader_is_there() -> bool:
+        nonlocal writer
+        try:
+            writer = os.open(tmp_path / "door.verdict", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO  # noqa: PT017  # nobody reads yet
+            return False
+        return True
+
+    await until(reader_is_there)
+    await session.claim("door", by="Ann", action="shut it")
+    with os.fdopen(writer, "w") as pipe:
+        pipe.write("pass")
+    found = await run
+    assert found is not None
+    assert (found.verdict, session.states()["door"]) == (Verdict.PASS, State.RESOLVED)
+    (tmp_path / "door.verdict").unlink()
+    door(tmp_path, "pass")
+    await session.run("door")
+    assert session.states()["door"] is State.VERIFIED
+
+
+async def test_taking_an_item_back_needs_a_new_run(session: Session) -> None:
+    await session.run("light")
+    await session.reopen("light", by="Cleo", why="seen it on")
+    assert session.states()["light"] is State.REOPENED
+    await session.run("light")
+    assert session.states()["light"] is State.VERIFIED
+
+
+async def test_evidence_grows_stale_by_the_clock_and_by_an_edit(
+    session: Session, open_session: OpenSession, tmp_path: Path
+) -> None:
+    await session.run("light")
+    assert open_session(timedelta(hours=23)).states()["light"] is State.VERIFIED
+    assert open_session(timedelta(hours=25)).states()["light"] is State.STALE
+    assert open_session(timedelta(hours=-1)).states()["light"] is State.OPEN
+    little(tmp_path, text=LITTLE.replace("The light is out", "The light is off"))
+    assert open_session().states()["light"] is State.STALE
+
+
+async def test_a_step_is_ticked_and_unticked(session: Session) -> None:
+    await session.tick("door", "Lock it")
+    steps = next(entry.steps for entry in session.report().items if entry.id == "door")
+    assert [(step.text, step.done) for step in steps] == [("Shut it", False), ("Lock it", True)]
+    await session.tick("door", "Lock it")
+    assert session.status.of("door").steps == ()
+
+
+# What is refused, and changes nothing
+
+REFUSED: dict[str, tuple[Callable[[Session], Awaitable[object]], str]] = {
+    "claim of a manual item": (lambda s: s.claim("sign-off", by="A", action="x"), "manual"),
+    "run of a manual item": (lambda s: s.run("sign-off"), "manual"),
+    "attestation of an item with a probe": (lambda s: s.attest("door", by="A", note="x"), "probe"),
+    "claim for a day to come": (
+        lambda s: s.claim("door", by="A", action="x", on=now().date() + timedelta(days=2)),
+        "not come yet",
+    ),
+    "claim without an action": (lambda s: s.claim("door", by="A", action=" "), "what was done"),
+    "claim without a name": (lambda s: s.claim("door", by="", action="x"), "--by"),
+    "attestation without a note": (lambda s: s.attest("sign-off", by="A", note="\n"), "what was seen"),
+    "waiver without a reason": (lambda s: s.waive("door", by="A", why="", until=now().date()), "why"),
+    "waiver that is over": (
+        lambda s: s.waive("door", by="A", why="x", until=now().date() - timedelta(days=2)),
+        "is past",
+    ),
+    "reopening without a reason": (lambda s: s.reopen("door", by="A", why=""), "why"),
+    "unknown step": (lambda s: s.tick("door", "Paint it"), "no step 'Paint it'"),
+    "claim of an unknown item": (lambda s: s.claim("dor", by="A", action="x"), "mean 'door'"),
+    "waiver of an unknown item": (lambda s: s.waive("dor", by="A", why="x", until=now().date()), "'dor'"),
+    "reopening of an unknown item": (lambda s: s.reopen("dor", by="A", why="x"), "'dor'"),
+    "attestation of an unknown item": (lambda s: s.attest("dor", by="A", note="x"), "'dor'"),
+    "run of an unknown item": (lambda s: s.run("dor"), "'dor'"),
+    "check of an unknown item": (lambda s: s.check(["light", "dor"]), "'dor'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    session: Session, events: list[Event], tmp_path: Path, case: str
+) -> None:
+    action, words = REFUSED[case]
+    before = files(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        await action(session)
+    assert files(tmp_path) == before
+    assert (session.status, session.running, events) == (Status(), {}, [])
+    assert await session.undo() is None
+
+
+# Undo
+
+
+async def test_undo_takes_marks_back_one_by_one_and_leaves_evidence(session: Session) -> None:
+    await session.claim("door", by="Ann", action="shut it")
+    await session.tick("door", "Shut it")
+    await session.run("door")
+    await session.reopen("door", by="Cleo", why="it is open")
+    assert await session.undo() == "door"
+    facts = session.status.of("door")
+    assert (facts.reopening, facts.steps, facts.claim is not None) == (None, ("Shut it",), True)
+    assert session.states()["door"] is State.VERIFIED
+    await session.undo()
+    assert session.status.of("door").steps == ()
+    await session.undo()
+    assert session.status.of("door").claim is None
+    assert session.status.of("door").evidence == facts.evidence
+    assert await session.undo() is None
+
+
+async def test_undo_does_not_touch_other_items(session: Session) -> None:
+    await ready(session)
+    await session.claim("door", by="Ann", action="shut it")
+    await session.undo()
+    assert session.states()["sign-off"] is State.ATTESTED
+
+
+async def test_undo_never_takes_back_what_somebody_else_said(
+    session: Session, open_session: OpenSession
+) -> None:
+    await session.claim("door", by="Ann", action="shut it")
+    await open_session().claim("door", by="Bob", action="locked it")
+    with pytest.raises(ConflictError):
+        await session.undo()
+    claim = open_session().status.of("door").claim
+    assert claim is not None
+    assert claim.by == "Bob"
+
+
+async def test_undo_never_takes_back_what_somebody_else_said_and_we_have_seen(
+    session: Session, open_session: OpenSession
+) -> None:
+    await session.claim("door", by="Ann", action="shut it")
+    await open_session().waive("door", by="Bob", why="next week", until=now().date())
+    await session.run("light")  # brings what Bob wrote into sight
+    assert session.status.of("door").waiver is not None
+    try:
+        await session.undo()
+    except ConflictError:
+        return
+    assert open_session().status.of("door").waiver is not None
+
+
+# Other writers
+
+
+async def test_two_sessions_that_mark_the_same_fact_are_told_and_the_first_stands(
+    session: Session, events: list[Event], open_session: OpenSession
+) -> None:
+    other = open_session()
+    await other.claim("door", by="Bob", action="locked it")
+    with pytest.raises(ConflictError, match="door: its claim was changed"):
+        await session.claim("door", by="Ann", action="shut it")
+    assert session.status == other.status
+    assert events == [Changed(None)]
+    await session.claim("door", by="Ann", action="shut it too")
+    claim = session.status.of("door").claim
+    assert claim is not None
+    assert claim.by == "Ann"
+
+
+async def test_what_another_session_did_is_kept_and_seen_with_the_next_change(
+    session: Session, open_session: OpenSession
+) -> None:
+    await open_session().attest("sign-off", by="Bob", note="looked")
+    await session.claim("door", by="Ann", action="shut it")
+    assert session.states()["sign-off"] is State.ATTESTED
+    assert open_session().status == session.status
+
+
+# Saves that fail
+
+
+async def test_a_mark_that_cannot_be_saved_changes_nothing_shown(
+    session: Session, events: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await session.tick("door", "Lock it")
+    before, on_disk = session.status, files(tmp_path)
+    events.clear()
+    with monkeypatch.context() as broken:
+        broken.setattr("checklist.store.toml_file.os.replace", failing)
+        for mark in (
+            session.claim("door", by="Ann", action="shut it"),
+            session.attest("sign-off", by="Ann", note="looked"),
+            session.undo(),
+        ):
+            with pytest.raises(StoreError, match="not saved"):
+                await mark
+    assert (session.status, files(tmp_path), events) == (before, on_disk, [])
+    assert await session.undo() == "door"
+    assert session.status.of("door").steps == ()
+
+
+async def test_an_outcome_that_cannot_be_saved_is_neither_shown_nor_told(
+    session: Session, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("checklist.store.toml_file.os.replace", failing)
+        with pytest.raises(StoreError, match="not saved"):
+            await session.run("light")
+    assert (session.status, session.running) == (Status(), {})
+    run = events[0].run if isinstance(events[0], Started) else ""
+    assert events == [Started(run, "light"), Ended(run, "light", None)]
+
+
+async def test_a_final_check_that_cannot_be_saved_makes_no_go(
+    session: Session, events: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ready(session)
+    with monkeypatch.context() as broken:
+        broken.setattr("checklist.store.toml_file.os.replace", failing)
+        with pytest.raises((StoreError, ExceptionGroup)):
+            await session.check()
+    assert not session.gate().go
+    assert not (tmp_path / "reports").exists()
+    assert isinstance(events[-1], CheckEnded)
+    assert events[-1].record is None
+    await session.check()
+    assert session.gate().go
+
+
+async def test_a_final_check_whose_record_cannot_be_saved_makes_no_go(
+    session: Session, open_session: OpenSession, tmp_path: Path
+) -> None:
+    await ready(session)
+    (tmp_path / "reports").write_text("in the way")
+    with pytest.raises(OSError, match="reports"):
+        await session.check()
+    assert not session.gate().go
+    assert not open_session().gate().go
+
+
+# Runs
+
+
+async def test_a_run_is_told_from_start_to_end(session: Session, events: list[Event]) -> None:
+    seen: list[tuple[bool, bool]] = []
+    session.listen(lambda _: seen.append(("light" in session.running, bool(session.status.items))))
+    found = await session.run("light", "my-run")
+    assert events == [Started("my-run", "light"), Changed("light"), Ended("my-run", "light", found)]
+    # It runs until it is recorded; what is told has happened.
+    assert seen == [(True, False), (True, True), (False, True)]
+
+
+SLOW = LITTLE.replace('title = "The light is out"\n', 'title = "The light is out"\nafter = []\n').replace(
+    'use = "test-async"\n', 'use = "test-async"\ndo = "sleep"\ntimeout = "10m"\n', 1
+)
+
+
+async def test_a_run_that_is_cancelled_is_not_recorded(tmp_path: Path, open_session: OpenSession) -> None:
+    little(tmp_path, text=SLOW)
+    session = open_session()
+    told: list[Event] = []
+    session.listen(told.append)
+    run = asyncio.create_task(session.run("light", "r"))
+    await until(lambda: session.running)
+    with pytest.raises(ValueError, match="light is running already"):
+        await session.run("light")
+    session.cancel("door")
+    await asyncio.sleep(0)
+    assert session.running == {"light": "r"}
+    session.cancel("light")
+    assert await run is None
+    assert (session.status, session.running) == (Status(), {})
+    assert told == [Started("r", "light"), Ended("r", "light", None)]
+
+
+async def test_closing_ends_what_runs(tmp_path: Path, open_session: OpenSession) -> None:
+    little(tmp_path, text=SLOW.replace('"read"', '"sleep"'))
+    session = open_session()
+    runs = [asyncio.create_task(session.run(name)) for name in ("door", "light")]
+    await until(lambda: (tmp_path / "door.verdict").read_text() != "pass")  # its process has begun
+    await session.close()
+    assert await asyncio.gather(*runs) == [None, None]
+    assert session.status == Status()
+
+
+async def test_a_doubt_is_recorded_and_proves_nothing(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "door.verdict").unlink()
+    await session.claim("door", by="Ann", action="shut it")
+    found = await session.run("door")
+    assert found is not None
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+    assert session.states()["door"] is State.RESOLVED
+
+
+# Checks
+
+
+async def test_the_final_check_makes_go_and_saves_the_record(
+    session: Session, events: list[Event], open_session: OpenSession, tmp_path: Path
+) -> None:
+    await ready(session)
+    assert not session.gate().go
+    result = await session.check()
+    assert (session.gate().verdict, result.status, result.final) == ("GO", "pass", True)
+    ended = events[-1]
+    assert isinstance(ended, CheckEnded)
+    assert ended.record is not None
+    assert re.fullmatch(r"readiness_check_\d{8}_\d{6}\.json", ended.record.name)
+    assert ended.record.parent == tmp_path / "reports"
+    assert ended.record.read_bytes() == encode(result)
+    record = msgspec.json.decode(ended.record.read_bytes())
+    assert record["checklist"]["hash"] == session.checklist.hash
+    assert record["gate"]["verdict"] == "GO"
+    runs = {facts.evidence.run for facts in session.status.items.values() if facts.evidence}
+    assert runs == {result.run}
+    assert open_session().gate().go
+
+
+CHANGES: dict[str, Callable[[Session], Awaitable[object]]] = {
+    "claim": lambda s: s.claim("light", by="Ann", action="again"),
+    "attestation": lambda s: s.attest("sign-off", by="Bob", note="me too"),
+    "waiver": lambda s: s.waive("light", by="Bob", why="x", until=now().date()),
+    "reopening": lambda s: s.reopen("light", by="Cleo", why="seen it"),
+    "step": lambda s: s.tick("door", "Lock it"),
+    "run": lambda s: s.run("light"),
+    "check of one": lambda s: s.check(["light"]),
+    "undo": lambda s: s.undo(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_any_change_after_the_final_check_closes_the_gate(session: Session, change: str) -> None:
+    await ready(session)
+    await session.check()
+    assert session.gate().go
+    await CHANGES[change](session)
+    assert not session.gate().go
+    if change not in {"undo", "reopening", "claim"}:
+        assert session.gate().reasons == ("something changed after the final check",)
+    if change != "undo":
+        await session.check()
+        assert session.gate().go
+
+
+async def test_a_go_is_for_this_very_checklist(
+    session: Session, open_session: OpenSession, tmp_path: Path
+) -> None:
+    await ready(session)
+    await session.check()
+    path = session.path
+    text = path.read_text()
+    path.write_text("# a comment\n" + text)
+    assert open_session().gate().go
+    path.write_text(text.replace('title = "Test"', 'title = "Another"'))
+    assert open_session().gate().reasons == ("the checklist was edited after the final check",)
+    path.write_text(text + '\n[[items]]\nid = "new"\ntitle = "N"\n')
+    assert not open_session().gate().go
+    path.write_text(text)
+    assert open_session().gate().go
+    assert (tmp_path / "reports").is_dir()
+
+
+async def test_a_go_grows_old(session: Session, open_session: OpenSession) -> None:
+    await ready(session)
+    await session.check()
+    assert open_session(timedelta(hours=23)).gate().go
+    assert "door: its proof is stale" in open_session(timedelta(hours=25)).gate().reasons
+    assert not open_session(timedelta(minutes=-10)).gate().go
+
+
+async def test_one_item_that_fails_makes_no_go_and_inhibits_what_comes_after_it(
+    session: Session, events: list[Event], tmp_path: Path
+) -> None:
+    await ready(session)
+    door(tmp_path, "fail")
+    result = await session.check()
+    assert result.status == "fail"
+    assert {event.item for event in events if isinstance(event, Started)} == {"door", "light"}
+    assert (session.states()["door"], session.states()["alarm"]) == (State.OPEN, State.INHIBITED)
+    assert session.status.of("alarm").evidence is None
+    assert session.gate().reasons == ("door: fails: all is well", "alarm: waits for door")
+    door(tmp_path, "pass")
+    await session.check()
+    assert session.gate().go
+
+
+async def test_an_item_runs_after_the_ones_it_comes_after(session: Session, events: list[Event]) -> None:
+    await session.check()
+    ended = [event.item for event in events if isinstance(event, Ended)]
+    started = [event.item for event in events if isinstance(event, Started)]
+    assert started.index("alarm") == 2
+    assert ended.index("door") < ended.index("alarm")
+
+
+async def test_a_waived_item_does_not_keep_what_comes_after_it_from_running(
+    session: Session, tmp_path: Path
+) -> None:
+    await ready(session)
+    await session.waive("door", by="Bob", why="new lock on Monday", until=now().date())
+    door(tmp_path, "fail")
+    result = await session.check()
+    assert session.states()["alarm"] is State.VERIFIED
+    assert (result.status, result.gate.verdict, list(result.gate.waived)) == ("warn", "GO", ["door"])
+
+
+async def test_a_check_of_some_items_is_no_final_check(
+    session: Session, events: list[Event], tmp_path: Path
+) -> None:
+    await ready(session)
+    result = await session.check(["light", "door", "alarm", "sign-off"])
+    assert not result.final
+    assert events[1] == CheckStarted(result.run, ("light", "door", "alarm"), final=False)
+    assert events[-1] == CheckEnded(result.run, final=False, record=None)
+    assert set(session.states().values()) == {State.VERIFIED, State.ATTESTED}
+    assert session.gate().reasons == ("no final check has run",)
+    assert not (tmp_path / "reports").exists()
+
+
+async def test_an_item_checked_alone_whose_parent_is_not_green_does_not_run(
+    session: Session, events: list[Event]
+) -> None:
+    await session.check(["alarm"])
+    assert not [event for event in events if isinstance(event, Started)]
+    assert session.states()["alarm"] is State.INHIBITED
+
+
+async def test_a_final_check_of_which_one_run_is_cancelled_is_not_recorded(
+    tmp_path: Path, open_session: OpenSession
+) -> None:
+    little(tmp_path, text=SLOW)
+    session = open_session()
+    told: list[Event] = []
+    session.listen(told.append)
+    await ready(session)
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.states()["alarm"] is State.VERIFIED)
+    session.cancel("light")
+    result = await check
+    assert (result.final, result.status, session.status.final_check) == (False, "fail", None)
+    assert session.states()["door"] is State.VERIFIED
+    assert "no final check has run" in session.gate().reasons
+    assert not (tmp_path / "reports").exists()
+    assert told[-1] == CheckEnded(result.run, final=True, record=None)
+
+
+async def test_a_cancelled_final_check_leaves_an_older_go_closed(
+    tmp_path: Path, open_session: OpenSession
+) -> None:
+    little(tmp_path)
+    session = open_session()
+    await ready(session)
+    await session.check()
+    (tmp_path / "door.verdict").unlink()
+    os.mkfifo(tmp_path / "door.verdict")
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.running.keys() == {"door"})
+    session.cancel()
+    await check
+    assert not session.gate().go
+    assert len(list((tmp_path / "reports").iterdir())) == 1
+
+
+async def test_quitting_in_the_middle_of_a_final_check_ends_it_all(
+    tmp_path: Path, open_session: OpenSession
+) -> None:
+    little(tmp_path, text=SLOW)
+    session = open_session()
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.running)
+    check.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await check
+    assert session.running == {}
+    assert session.status.final_check is None
+
+
+async def test_a_final_check_waits_for_a_run_that_was_started_by_hand_and_runs_again(
+    session: Session, events: list[Event], tmp_path: Path
+) -> None:
+    await ready(session)
+    (tmp_path / "door.verdict").unlink()
+    os.mkfifo(tmp_path / "door.verdict")
+    by_hand = asyncio.create_task(session.run("door", "by-hand"))
+    await until(lambda: "door" in session.running)
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.states()["light"] is State.VERIFIED)
+    for _ in range(2):
+        await asyncio.to_thread((tmp_path / "door.verdict").write_text, "pass")
+    await by_hand
+    result = await check
+    assert result.gate.verdict == "GO"
+    runs = [event.run for event in events if isinstance(event, Ended) and event.item == "door"]
+    assert runs == ["by-hand", result.run]
+
+
+async def test_a_checklist_without_items_is_never_go(tmp_path: Path, open_session: OpenSession) -> None:
+    little(tmp_path, text=HEAD)
+    session = open_session()
+    result = await session.check()
+    assert (result.status, session.gate().verdict) == ("fail", "NO-GO")
+
+
+async def test_manual_items_alone_can_be_go(tmp_path: Path, open_session: OpenSession) -> None:
+    little(tmp_path, text=f'{HEAD}[[items]]\nid = "sign-off"\ntitle = "T"\n')
+    session = open_session()
+    await session.check()
+    assert session.gate().reasons == ("sign-off: nobody has attested it",)
+    await ready(session)
+    assert session.gate().reasons == ("something changed after the final check",)
+    await session.check()
+    assert session.gate().go
+
+
+async def test_secrets_from_the_environment_reach_no_file(
+    tmp_path: Path, open_session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOUSE_TOKEN", "hunter2hunter2")
+    little(tmp_path, text=LITTLE.replace('use = "test-async"', 'use = "test-async"\ntext = "${HOUSE_TOKEN}"'))
+    session = open_session()
+    await ready(session)
+    await session.check()
+    assert session.gate().go
+    written = [entry for entry in tmp_path.rglob("*") if entry.is_file()]
+    assert len(written) >= 4
+    assert not [entry for entry in written if b"hunter2" in entry.read_bytes()]
+
+
+async def test_what_a_hand_wrote_into_the_file_is_taken_for_what_it_is(
+    tmp_path: Path, open_session: OpenSession
+) -> None:
+    little(tmp_path)
+    path = tmp_path / "checklist.status.toml"
+    path.write_text('revision = 3\n[items.door]\nstate = "verified"\n')
+    session = open_session()
+    assert session.states()["door"] is State.OPEN
+    await ready(session)
+    assert 'state = "open"' in path.read_text()
+    assert replace(session.status, items={}) == Status(revision=4)
+
+
+def test_importing_a_session_needs_no_probe_library() -> None:
+    program = "import sys, checklist.session; print({'redis', 'sentry_sdk', 'psutil'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
