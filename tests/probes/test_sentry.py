@@ -192,7 +192,7 @@ async def test_tls_to_a_port_without_it_is_tls(run_probe: RunProbe) -> None:
 
 async def test_a_tracker_that_never_answers_is_a_timeout_in_the_probes_own_words(run_probe: RunProbe) -> None:
     with stub(lambda _: None) as server:
-        outcome = await run_probe("sentry", dsn=dsn_of(server), timeout="2s")
+        outcome = await run_probe("sentry", dsn=dsn_of(server), timeout="8s")
 
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.TIMEOUT)
     assert "No answer from 127.0.0.1" in outcome.summary
