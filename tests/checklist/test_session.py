@@ -2,8 +2,6 @@ import asyncio
 import errno
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -583,9 +581,9 @@ async def test_a_final_check_waits_for_a_run_that_was_started_by_hand_and_runs_a
     await until(lambda: "door" in session.running)
     check = asyncio.create_task(session.check())
     await until(lambda: session.states()["light"] is State.VERIFIED)
-    for _ in range(2):
-        await asyncio.to_thread((tmp_path / "door.verdict").write_text, "pass")
+    await asyncio.to_thread((tmp_path / "door.verdict").write_text, "pass")
     await by_hand
+    await asyncio.to_thread((tmp_path / "door.verdict").write_text, "pass")
     result = await check
     assert result.gate.verdict == "GO"
     runs = [event.run for event in events if isinstance(event, Ended) and event.item == "door"]
@@ -619,9 +617,10 @@ async def test_secrets_from_the_environment_reach_no_file(
     await ready(session)
     await session.check()
     assert session.gate().go
-    written = [entry for entry in tmp_path.rglob("*") if entry.is_file()]
-    assert len(written) >= 4
-    assert not [entry for entry in written if b"hunter2" in entry.read_bytes()]
+    written = files(tmp_path) | files(tmp_path / "reports")
+    assert {"checklist.status.toml", "checklist.toml"} < set(written)
+    assert len([name for name in written if name.startswith("readiness_check_")]) == 1
+    assert not [name for name, data in written.items() if b"hunter2" in data]
 
 
 async def test_what_a_hand_wrote_into_the_file_is_taken_for_what_it_is(
@@ -635,9 +634,3 @@ async def test_what_a_hand_wrote_into_the_file_is_taken_for_what_it_is(
     await ready(session)
     assert 'state = "open"' in path.read_text()
     assert replace(session.status, items={}) == Status(revision=4)
-
-
-def test_importing_a_session_needs_no_probe_library() -> None:
-    program = "import sys, checklist.session; print({'redis', 'sentry_sdk', 'psutil'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

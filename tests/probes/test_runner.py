@@ -65,14 +65,14 @@ async def test_a_probe_own_timeout_error_is_not_the_deadline(run_probe: RunProbe
 @pytest.mark.parametrize("do", ["ignore-term", "stop"])
 async def test_a_run_that_takes_no_term_is_killed(run_probe: RunProbe, tmp_path: Path, do: str) -> None:
     note = tmp_path / "pids"
-    outcome = await run_probe("test-blocking", do=do, file=str(note), timeout="1s")
+    outcome = await run_probe("test-blocking", do=do, file=str(note), timeout="3s")
     assert outcome.reason is Reason.TIMEOUT
     assert not [pid for pid in pids(note) if alive(pid)]
 
 
 async def test_a_run_that_is_ended_cleans_up_first(run_probe: RunProbe, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    await run_probe("test-blocking", do="clean-up", text=str(mark), timeout="1s")
+    await run_probe("test-blocking", do="clean-up", text=str(mark), timeout="3s")
     assert mark.read_text() == "cleaned"
 
 
@@ -80,7 +80,7 @@ async def test_descendants_that_forked_twice_out_of_the_session_are_ended(
     run_probe: RunProbe, tmp_path: Path
 ) -> None:
     note = tmp_path / "pids"
-    outcome = await run_probe("test-blocking", do="escape", file=str(note), timeout="2s")
+    outcome = await run_probe("test-blocking", do="escape", file=str(note), timeout="6s")
     assert outcome.reason is Reason.TIMEOUT
     assert len(pids(note)) == 2
     assert not [pid for pid in pids(note) if alive(pid)]
