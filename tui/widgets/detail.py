@@ -206,7 +206,7 @@ def _words(item: ItemReport, now: datetime) -> Content:
 
 
 def _said_below(summary: str, checks: tuple[Check, ...]) -> bool:
-    return any(check.message == summary for check in checks)
+    return any(check.message and check.message in summary for check in checks)
 
 
 def _check(check: Check) -> Content:
