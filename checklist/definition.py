@@ -15,7 +15,7 @@ from checklist.toml_lines import find_line
 from probes import registry
 from probes.parameters import Duration, convert
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -147,6 +147,8 @@ def parse(text: str, path: Path) -> Checklist:
         return _build(raw)
     except Wrong as error:
         raise FileError(path, find_line(text, error.path) or 1, error.message) from None
+    except RecursionError:
+        raise FileError(path, None, "not usable: nested too deeply") from None
 
 
 def _build(raw: dict[str, object]) -> Checklist:
@@ -185,7 +187,7 @@ def _binding(item: str, table: dict[str, object], index: int) -> Binding:
             path, message = explain(error, checked, {"": kind.__struct_fields__})
             key = path[0] if path else None
             # What the environment fills in can only be judged when the probe runs.
-            if isinstance(key, str) and "${" in str(checked.get(key, "")):
+            if key in kind.__struct_fields__ and "${" in str(checked[key]):
                 del checked[key]
                 continue
             missing = re.fullmatch(r"needs a key '(.+)'", message)

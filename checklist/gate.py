@@ -98,7 +98,7 @@ def _final_check(
         return ["no final check has run"]
     if final.checklist != checklist.hash:
         return ["the checklist was edited after the final check"]
-    if final.revision != status.revision:
+    if final.revision != status.revision or final.facts != status.digest:
         return ["something changed after the final check"]
     if not final.started_at <= final.finished_at <= now:
         return ["the final check is dated in the future"]

@@ -74,9 +74,9 @@ def tick(facts: Facts, step: str) -> Facts:
     return replace(facts, steps=(*facts.steps, step))
 
 
-def record(facts: Facts, evidence: Evidence) -> Facts:
-    """Record an outcome. An older run never replaces a newer one."""
-    if facts.evidence is not None and facts.evidence.outcome.started_at > evidence.outcome.started_at:
+def record(facts: Facts, evidence: Evidence, now: datetime) -> Facts:
+    """Record an outcome. An older run never replaces a newer one, unless that one is dated in the future."""
+    if facts.evidence is not None and evidence.outcome.started_at < facts.evidence.outcome.started_at <= now:
         return facts
     passed = evidence.outcome.verdict is Verdict.PASS
     last_pass = evidence.outcome.started_at if passed else facts.last_pass
@@ -97,8 +97,8 @@ def states(checklist: Checklist, status: Status, now: datetime) -> dict[str, Sta
                 continue
             pending.pop()
             clear = all(green[parent] for parent in checklist.by_id[item].after)
-            if not clear and own[item] is not State.WAIVED:
-                own[item] = State.INHIBITED
+            if not clear:
+                own[item] = State.WAIVED if _waived(status.of(item), now) else State.INHIBITED
             green[item] = own[item] in GREEN
     return own
 
@@ -106,13 +106,20 @@ def states(checklist: Checklist, status: Status, now: datetime) -> dict[str, Sta
 def _own_state(item: Item, facts: Facts, now: datetime) -> State:
     """Return what an item's own facts amount to, whatever it comes after."""
     state = _sworn_state(item, facts) if item.probe is None else _sensed_state(item, facts, now)
-    if state in GREEN or facts.waiver is None or facts.waiver.until < now.date():
-        return state
-    return State.WAIVED
+    return State.WAIVED if state not in GREEN and _waived(facts, now) else state
+
+
+def _waived(facts: Facts, now: datetime) -> bool:
+    return facts.waiver is not None and now.date() <= facts.waiver.until and _stands(facts.waiver.at, facts)
+
+
+def _stands(at: datetime, facts: Facts) -> bool:
+    """Tell whether a word was given after the item was last taken back; a merged file may hold both."""
+    return facts.reopening is None or at > facts.reopening.at
 
 
 def _sworn_state(item: Item, facts: Facts) -> State:
-    if facts.attestation is not None:
+    if facts.attestation is not None and _stands(facts.attestation.at, facts):
         return State.ATTESTED if facts.attestation.item == item.hash else State.STALE
     return _unproven(facts)
 
@@ -153,7 +160,7 @@ def days_late(item: Item, facts: Facts, state: State, today: date) -> int:
     """
     if item.due is None:
         return 0
-    if facts.claim is not None:
+    if facts.claim is not None and state is not State.REOPENED:
         return max(0, (facts.claim.on - item.due).days)
     return 0 if state in GREEN else max(0, (today - item.due).days)
 

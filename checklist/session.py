@@ -4,6 +4,7 @@ A session belongs to one event loop. Every change is on disk before it is announ
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
@@ -16,11 +17,11 @@ from checklist import definition, lifecycle
 from checklist.definition import Checklist, Item
 from checklist.gate import Gate, decide
 from checklist.lifecycle import GREEN, State
+from checklist.opening import Clock, now, open_store
 from checklist.reading import nearest
 from checklist.reports import readiness, status_report
 from checklist.status import Evidence, Facts, FinalCheck, Status
-from checklist.store import Change, ConflictError, Store
-from checklist.store.toml_file import TomlFile
+from checklist.store import Change, ConflictError, Store, StoreError
 from probes.outcome import Outcome
 from probes.runner import Runner
 
@@ -63,26 +64,6 @@ class CheckEnded(NamedTuple):
 
 
 Event = Started | Ended | Changed | CheckStarted | CheckEnded
-Clock = Callable[[], datetime]
-
-
-def now() -> datetime:
-    """Return the time of the wall clock with its UTC offset."""
-    return datetime.now().astimezone()
-
-
-def status_path(checklist: Path) -> Path:
-    """Return where the status of a checklist file lives: `checklist.status.toml` for `checklist.toml`."""
-    return checklist.with_name(f"{checklist.stem}.status.toml")
-
-
-def open_store(path: Path, checklist: Checklist, clock: Clock = now) -> TomlFile:
-    """Return the store for a checklist file."""
-
-    def words(status: Status) -> dict[str, str]:
-        return {item: state.value for item, state in lifecycle.states(checklist, status, clock()).items()}
-
-    return TomlFile(status_path(path), words)
 
 
 class Session:
@@ -106,7 +87,7 @@ class Session:
         self._clock = clock
         self._listeners: list[Callable[[Event], None]] = []
         self._tasks: dict[str, asyncio.Task[Outcome | None]] = {}
-        self._marks: list[tuple[str, Facts]] = []
+        self._marks: list[tuple[str, Facts, Facts]] = []
         self._saving = asyncio.Lock()
 
     @classmethod
@@ -209,13 +190,17 @@ class Session:
         """
         if not self._marks:
             return None
-        item, before = self._marks[-1]
+        item, before, after = self._marks[-1]
+        changed = tuple(word for word in _WORDS if getattr(before, word) != getattr(after, word))
+        for word in changed:
+            if getattr(self.status.of(item), word) != getattr(after, word):
+                raise ConflictError(item, word, self.status)
 
-        def back(facts: Facts) -> Facts:
-            return replace(before, evidence=facts.evidence, last_pass=facts.last_pass)
+        def back(status: Status) -> Status:
+            words = {word: getattr(before, word) for word in changed}
+            return status.having(item, replace(status.of(item), **words))
 
-        words = ("claim", "attestation", "waiver", "reopening", "steps")
-        await self._save(Change(lambda status: status.having(item, back(status.of(item))), item, words))
+        await self._save(Change(back, item, changed))
         self._marks.pop()
         return item
 
@@ -242,8 +227,9 @@ class Session:
         self._tell(Started(run, item))
         outcome: Outcome | None = None
         try:
-            outcome = await task
-            await self._record(entry, Evidence(outcome=outcome, run=run, item=entry.hash))
+            found = await task
+            await self._record(entry, Evidence(outcome=found, run=run, item=entry.hash))
+            outcome = found
         except asyncio.CancelledError:
             if (current := asyncio.current_task()) is not None and current.cancelling():
                 task.cancel()
@@ -282,7 +268,12 @@ class Session:
                 await self._close_final_check(run, started)
             result = readiness.build(self.report(), run=run, final=final and whole, time=self._clock())
             if result.final:
-                record = await asyncio.to_thread(readiness.save, result, self.path.resolve().parent)
+                try:
+                    record = await asyncio.to_thread(readiness.save, result, self.path.resolve().parent)
+                except OSError:
+                    # Without its record a final check is none.
+                    await self._save(Change(lambda status: replace(status, final_check=None)))
+                    raise
         finally:
             self._tell(CheckEnded(run, final, record))
         return result
@@ -329,6 +320,7 @@ class Session:
                 started_at=started,
                 finished_at=finished,
                 checklist=checklist,
+                facts=status.digest,
                 revision=status.revision,
             )
             return replace(status, final_check=final)
@@ -336,26 +328,41 @@ class Session:
         await self._save(Change(close))
 
     async def _record(self, item: Item, evidence: Evidence) -> None:
+        moment = self._clock()
+
         def record(status: Status) -> Status:
-            return status.having(item.id, lifecycle.record(status.of(item.id), evidence))
+            return status.having(item.id, lifecycle.record(status.of(item.id), evidence, moment))
 
         await self._save(Change(record), item.id)
 
     async def _mark(self, item: str, fact: str, mark: Callable[[Facts], Facts]) -> None:
-        before = self.status.of(item)
-        await self._save(Change(lambda status: status.having(item, mark(status.of(item))), item, (fact,)))
-        self._marks.append((item, before))
+        made: list[tuple[str, Facts, Facts]] = []
+
+        def apply(status: Status) -> Status:
+            before = status.of(item)
+            made.append((item, before, mark(before)))
+            return status.having(item, made[-1][2])
+
+        await self._save(Change(apply, item, (fact,)))
+        self._marks += made
 
     async def _save(self, change: Change, item: str | None = None) -> None:
         # The status on screen is replaced only by one that is on disk.
         async with self._saving:
             try:
                 self.status = await asyncio.to_thread(self._store.apply, change, self.status)
-            except ConflictError as conflict:
-                self.status = conflict.status
-                self._tell(Changed(None))
+            except StoreError:
+                await self._reload()
                 raise
         self._tell(Changed(change.item or item))
+
+    async def _reload(self) -> None:
+        """Show what is on disk, whatever was meant to be there."""
+        with contextlib.suppress(StoreError):
+            found = await asyncio.to_thread(self._store.load)
+            if found != self.status:
+                self.status = found
+                self._tell(Changed(None))
 
     def _item(self, item: str) -> Item:
         try:
@@ -369,11 +376,19 @@ class Session:
             listener(event)
 
 
+_WORDS = ("claim", "attestation", "waiver", "reopening", "steps")
+"""The facts that people give."""
+
+
 def _require(**texts: str) -> None:
     words = {"by": "who says so (--by)", "action": "what was done", "note": "what was seen", "why": "why"}
     for name, text in texts.items():
         if not text.strip():
             raise ValueError(f"say {words[name]}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{name}: this is not UTF-8 text") from None
 
 
 def _new_run() -> str:

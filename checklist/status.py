@@ -1,6 +1,8 @@
 """What is known about a checklist: facts only. `lifecycle` and `gate` work out what they amount to."""
 
 from datetime import date
+from functools import cached_property
+from hashlib import sha256
 
 import msgspec
 
@@ -99,7 +101,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...] = ()
 
 
-class FinalCheck(msgspec.Struct, frozen=True, kw_only=True):
+class FinalCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run of every probe in one go.
 
     Attributes:
@@ -107,6 +109,7 @@ class FinalCheck(msgspec.Struct, frozen=True, kw_only=True):
         started_at: When the first probe started.
         finished_at: When the last probe ended.
         checklist: Hash of the checklist it ran.
+        facts: Digest of all facts as it left them: a merge of two status files may keep the revision.
         revision: The revision that recorded it. Any later revision is a change after the check.
     """
 
@@ -114,10 +117,11 @@ class FinalCheck(msgspec.Struct, frozen=True, kw_only=True):
     started_at: Moment
     finished_at: Moment
     checklist: str
+    facts: str
     revision: int
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class Status(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything known about a checklist.
 
     Attributes:
@@ -129,6 +133,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     items: dict[str, Facts] = {}
     final_check: FinalCheck | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of all facts."""
+        return "sha256:" + sha256(msgspec.json.encode(self.items, order="deterministic")).hexdigest()
 
     def of(self, item: str) -> Facts:
         """Return the facts of an item; of an unknown one there are none."""

@@ -68,7 +68,7 @@ def _carry(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
     while position < len(line):
         if inside is not None:
             end = line.find(inside, position)
-            while end > 0 and inside == '"""' and line[end - 1] == "\\":
+            while end > 0 and inside == '"""' and _escaped(line, end):
                 end = line.find(inside, end + 1)
             if end < 0:
                 return inside, depth
@@ -86,3 +86,9 @@ def _carry(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
             case "]" | "}":
                 depth -= 1
     return inside, max(depth, 0)
+
+
+def _escaped(line: str, position: int) -> bool:
+    """Tell whether an odd number of backslashes stands before a position."""
+    before = line[:position]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1

@@ -4,6 +4,8 @@ What a command needs is imported inside it: `gonogo status` in a pipeline loads 
 client library.
 """
 
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -99,9 +101,9 @@ def console(path: Path | None, checklist: Path | None) -> None:
 def status(form: str, output: Path | None, checklist: Path | None) -> None:
     """Show the gate and every item from what is recorded. Runs nothing."""
     from checklist import definition
+    from checklist.opening import now, open_store
     from checklist.reading import FileError
     from checklist.reports import status_report, text
-    from checklist.session import now, open_store
     from checklist.store import StoreError
 
     path = _find(checklist)
@@ -351,8 +353,13 @@ def _put(data: str | bytes, output: Path | None) -> None:
 
     raw = strip(data).encode() if isinstance(data, str) else data
     if output is None:
-        sys.stdout.buffer.write(raw)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(raw)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Whoever read us had enough; the usual death of a program in a pipe. Click would say 1: NO-GO.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         return
     from checklist.store.toml_file import write_durably
 
@@ -365,8 +372,9 @@ def _put(data: str | bytes, output: Path | None) -> None:
 def main() -> None:
     """Run the command; every ending has its exit code."""
     try:
-        command.main(standalone_mode=True)
-    except BrokenPipeError:
-        # Whoever read us had enough; the usual death of a program in a pipe.
-        sys.stderr.close()
-        sys.exit(128 + 13)
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        _interrupted()

@@ -49,7 +49,7 @@ class Reason(StrEnum):
     """A bug in the probe."""
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of evidence.
 
     Attributes:
@@ -73,7 +73,7 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one run of a probe found.
 
     Attributes:

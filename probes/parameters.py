@@ -9,7 +9,9 @@ import msgspec
 
 from probes.outcome import CannotTell, Reason
 
-Duration = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)?(ms|s|m|h|d)$", examples=["10s", "1.5h"])]
+Duration = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h|d)$(?!\n)", examples=["10s", "1.5h"])
+]
 """A length of time as people write it: a number and ms, s, m, h or d."""
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -49,7 +49,7 @@ class _Rest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     revision: int
     final_check: FinalCheck | None = None
-    items: dict[str, dict[str, object]] = {}
+    items: dict[str, object] = {}
 
 
 def format_status(status: Status, words: Mapping[str, str]) -> str:
@@ -101,7 +101,10 @@ def parse_status(text: str, path: Path) -> Status:
     raw = parse_toml(text, path)
     try:
         file = _convert(raw, _File, ())
-        items = {name: _facts(dict(table), ("items", name)) for name, table in file.items.items()}
+        items = {
+            name: _facts(dict(_convert(table, dict[str, object], ("items", name))), ("items", name))
+            for name, table in file.items.items()
+        }
     except Wrong as error:
         place = ".".join(str(part) for part in error.path)
         line = find_line(text, error.path) or 1

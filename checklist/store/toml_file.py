@@ -1,6 +1,7 @@
 """The default store: `checklist.status.toml` beside the checklist, for people to read and for git to keep."""
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -71,8 +72,23 @@ def write_durably(path: Path, data: bytes) -> None:
     one keeps its mode.
 
     Raises:
-        OSError: If it could not be written; the old file stands and nothing is left beside it.
+        OSError: If it could not be written: the old file stands, and nothing is left beside it. Only when the
+            last step fails, the sync of the folder, the new one stands but may not survive a power cut.
     """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _replace(path, data)
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            # Some network file systems cannot sync a folder; one that can and fails is told.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+    finally:
+        os.close(folder)
+
+
+def _replace(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -86,8 +102,3 @@ def write_durably(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108  # as above
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from checklist.definition import Binding, Checklist, Item
 from checklist.status import Attestation, Claim, Evidence, Facts, FinalCheck, Reopening, Status, Waiver
 from probes.outcome import Check, Outcome, Reason, Verdict
@@ -149,8 +151,16 @@ def final(of: Checklist, revision: int = 7, at: datetime = CHECKED, run: str = R
         started_at=at - timedelta(minutes=1),
         finished_at=at,
         checklist=of.hash,
+        facts="sha256:none",
         revision=revision,
     )
+
+
+def sealed(status: Status) -> Status:
+    """Return the status with its facts as the final check left them."""
+    if status.final_check is None:
+        return status
+    return replace(status, final_check=replace(status.final_check, facts=status.digest))
 
 
 def proven(of: Checklist) -> Status:
@@ -161,4 +171,4 @@ def proven(of: Checklist) -> Status:
         else Facts(attestation=attestation(entry))
         for entry in of.items
     }
-    return Status(revision=7, items=facts, final_check=final(of))
+    return sealed(Status(revision=7, items=facts, final_check=final(of)))

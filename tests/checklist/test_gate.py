@@ -26,6 +26,7 @@ from tests.checklist.making import (
     manual,
     proven,
     reopening,
+    sealed,
     waiver,
 )
 
@@ -40,7 +41,7 @@ GOOD = proven(LIST)
 
 def with_(item_: str, **facts: object) -> Status:
     """Return the good status with other facts for one item."""
-    return GOOD.having(item_, replace(GOOD.of(item_), **facts))
+    return sealed(GOOD.having(item_, replace(GOOD.of(item_), **facts)))
 
 
 def with_final(**fields: object) -> Status:
@@ -119,6 +120,12 @@ SPOILT: dict[str, tuple[Checklist, Status, datetime, str]] = {
     ),
     "no final check": (LIST, replace(GOOD, final_check=None), NOW, "no final check has run"),
     "changed since": (LIST, replace(GOOD, revision=8), NOW, "something changed after the final check"),
+    "merged at the same revision": (
+        LIST,
+        GOOD.having("cache", replace(GOOD.of("cache"), steps=("one",))),
+        NOW,
+        "something changed after the final check",
+    ),
     "older revision": (LIST, replace(GOOD, revision=6), NOW, "something changed after the final check"),
     "other checklist": (
         replace(LIST, release="2.0"),
@@ -180,7 +187,7 @@ def test_nothing_recorded_at_all_is_no_go() -> None:
 
 @pytest.mark.parametrize("facts", [Facts(), Facts(evidence=evidence(LIST.by_id["notes"], "fail"))])
 def test_an_advisory_item_does_not_hold_the_gate(facts: Facts) -> None:
-    gate = decide(LIST, GOOD.having("notes", facts), NOW)
+    gate = decide(LIST, sealed(GOOD.having("notes", facts)), NOW)
     assert (gate.go, gate.reasons, gate.waived) == (True, (), {})
 
 
@@ -189,7 +196,7 @@ def test_a_waived_item_opens_the_gate_and_stays_in_sight() -> None:
     gate = decide(LIST, with_("cache", **facts), NOW)
     assert (gate.go, gate.waived) == (True, {"cache": days(10)})
     assert gate.line == "GO, 1 waived until 2025-07-07"
-    status = with_("cache", **facts).having("sign-off", Facts(waiver=waiver(days(3))))
+    status = sealed(with_("cache", **facts).having("sign-off", Facts(waiver=waiver(days(3)))))
     assert decide(LIST, status, NOW).line == "GO, 2 waived until 2025-06-30"
     assert decide(LIST, replace(status, final_check=None), NOW).line.startswith("NO-GO, 2 waived")
 
@@ -310,7 +317,8 @@ def worlds(draw: st.DrawFn) -> World:
         )
     )
     revision = draw(mostly(7, 6, 8))
-    return World(whole, Status(revision=revision, items=known, final_check=check), draw(CLOCKS))
+    status = Status(revision=revision, items=known, final_check=check)
+    return World(whole, draw(mostly(sealed(status), status)), draw(CLOCKS))
 
 
 def stands(world: World, name: str) -> bool:
@@ -356,6 +364,7 @@ def test_no_path_leads_to_go_past_anything_unproven(world: World) -> None:
     assert check is not None
     assert check.checklist == world.whole.hash
     assert check.revision == world.status.revision
+    assert check.facts == world.status.digest
     assert max(check.started_at, check.finished_at) <= world.now
     blockers = [entry.id for entry in world.whole.items if entry.severity == "blocker"]
     assert blockers
@@ -386,7 +395,8 @@ def test_the_order_in_which_facts_are_kept_decides_nothing(world: World, random:
 @given(worlds())
 def test_facts_about_items_that_are_gone_decide_nothing(world: World) -> None:
     gone = world.status.having("gone", Facts(evidence=evidence(item("gone"), "fail")))
-    assert decide(world.whole, gone, world.now) == decide(world.whole, world.status, world.now)
+    without = sealed(world.status)
+    assert decide(world.whole, sealed(gone), world.now) == decide(world.whole, without, world.now)
 
 
 def test_the_moments_of_these_tests_are_in_order() -> None:

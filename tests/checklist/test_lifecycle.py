@@ -268,20 +268,26 @@ def test_a_step_is_ticked_and_unticked_and_the_others_keep_their_order() -> None
 
 def test_a_newer_outcome_replaces_an_older_one_and_remembers_the_last_pass() -> None:
     one, two = evidence(CACHE, "pass", hours(-2)), evidence(CACHE, "fail", hours(-1))
-    facts = lifecycle.record(lifecycle.record(Facts(), one), two)
+    facts = lifecycle.record(lifecycle.record(Facts(), one, NOW), two, NOW)
     assert (facts.evidence, facts.last_pass) == (two, hours(-2))
     assert state(CACHE, facts) is State.REOPENED
 
 
 @pytest.mark.parametrize("late", ["pass", "fail"])
 def test_an_older_outcome_that_comes_late_changes_nothing(late: str) -> None:
-    facts = lifecycle.record(Facts(), evidence(CACHE, "fail", hours(-1)))
-    assert lifecycle.record(facts, evidence(CACHE, late, hours(-2))) == facts
+    facts = lifecycle.record(Facts(), evidence(CACHE, "fail", hours(-1)), NOW)
+    assert lifecycle.record(facts, evidence(CACHE, late, hours(-2)), NOW) == facts
+
+
+def test_evidence_from_a_wrong_clock_does_not_keep_later_runs_out() -> None:
+    facts = lifecycle.record(Facts(), evidence(CACHE, "pass", hours(5)), NOW)
+    found = evidence(CACHE, "fail", hours(-0.1))
+    assert lifecycle.record(facts, found, NOW).evidence == found
 
 
 def test_recording_keeps_every_word() -> None:
     facts = Facts(claim=claim(), waiver=waiver(), reopening=reopening(), steps=("one",))
-    new = lifecycle.record(facts, evidence(CACHE))
+    new = lifecycle.record(facts, evidence(CACHE), NOW)
     assert replace(new, evidence=None, last_pass=None) == facts
 
 

@@ -71,6 +71,7 @@ FINALS = st.builds(
     started_at=MOMENT,
     finished_at=MOMENT,
     checklist=TEXT,
+    facts=TEXT,
     revision=st.integers(0, 2**40),
 )
 STATUSES = st.builds(

@@ -105,6 +105,7 @@ STRINGS = {
     "hash in a string": 'a = ["#", \'#\', """#"""]',
     "quotes in a comment": 'a = [ # """ \' " [\n]',
     "brackets in a comment": "a = 1 # [[[ {",
+    "array that opens a table and goes on": 'a = [{x = 1},\n["b"],\n]',
     "array over many lines": 'a = [[\n"[b]"\n],\n{x = "}"}]',
 }
 

@@ -14,8 +14,9 @@ from textual.widgets import Footer
 
 from checklist import operator
 from checklist.lifecycle import GREEN
+from checklist.opening import now
 from checklist.reports.status_report import ItemReport, StatusReport
-from checklist.session import Changed, CheckEnded, CheckStarted, Ended, Session, Started, now
+from checklist.session import Changed, CheckEnded, CheckStarted, Ended, Session, Started
 from checklist.store import StoreError
 from probes.outcome import Verdict as ProbeVerdict
 from tui import keys

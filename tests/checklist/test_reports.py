@@ -1,0 +1,200 @@
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from checklist.definition import Checklist
+from checklist.lifecycle import State
+from checklist.reports import readiness, status_report, text
+from checklist.status import Facts, Status
+from probes.outcome import Check, Figure, Outcome, Verdict
+from tests.checklist.making import (
+    NOW,
+    attestation,
+    checklist,
+    claim,
+    days,
+    evidence,
+    final,
+    item,
+    manual,
+    outcome,
+    proven,
+    reopening,
+    sealed,
+    waiver,
+)
+
+CACHE = item("cache", steps=("Tune it", "Grow it"), due=days(-2), section="House", owner="Ann")
+LIST = checklist(CACHE, item("notes", severity="advisory"), manual("sign-off", section="Release"))
+
+
+def build(status: Status, whole: Checklist = LIST) -> status_report.StatusReport:
+    return status_report.build(whole, status, NOW)
+
+
+def record(status: Status) -> readiness.ReadinessCheck:
+    return readiness.build(build(status), run="run-1", final=True, time=NOW)
+
+
+def test_a_report_says_of_each_item_what_is_known() -> None:
+    facts = Facts(claim=claim(on=days(0)), evidence=evidence(CACHE, "fail"), steps=("Grow it",))
+    found = build(proven(LIST).having("cache", facts)).items[0]
+    assert (found.id, found.section, found.owner, found.due) == ("cache", "House", "Ann", days(-2))
+    assert (found.state, found.probe, found.severity) == (State.REOPENED, "test-async", "blocker")
+    assert [(step.text, step.done) for step in found.steps] == [("Tune it", False), ("Grow it", True)]
+    assert (found.overdue, found.days_late, found.claim) == (True, 2, claim(on=days(0)))
+    assert found.evidence == evidence(CACHE, "fail").outcome
+
+
+# The readiness check
+
+DEGRADED = Facts(evidence=evidence(LIST.by_id["notes"], "warn"))
+WAIVED = Facts(waiver=waiver(days(3)), evidence=evidence(CACHE, "fail"))
+
+
+@pytest.mark.parametrize(
+    ("status", "health"),
+    [
+        (proven(LIST), "pass"),
+        (sealed(proven(LIST).having("notes", DEGRADED)), "warn"),
+        (sealed(proven(LIST).having("cache", WAIVED)), "warn"),
+        (proven(LIST).having("cache", Facts()), "fail"),
+        (Status(), "fail"),
+    ],
+    ids=["proven", "advisory item degraded", "waived", "open", "nothing known"],
+)
+def test_health_of_a_readiness_check(status: Status, health: str) -> None:
+    assert record(status).status == health
+
+
+def test_each_line_of_evidence_is_a_check_of_health_json() -> None:
+    whole = msgspec.json.decode(status_report.encode(record(proven(LIST))))
+    assert (whole["releaseId"], whole["description"], whole["run"]) == ("1.0", "Test", "run-1")
+    assert whole["checks"]["cache:said"] == [
+        {
+            "componentId": "cache",
+            "componentType": "test-async",
+            "status": "pass",
+            "time": "2025-06-27T11:00:00Z",
+            "observedValue": 1.5,
+            "observedUnit": "s",
+            "limit": 2,
+            "output": "seen",
+        }
+    ]
+    assert set(whole["checks"]) == {"cache:said", "notes:said"}
+
+
+def test_records_of_the_same_second_stand_side_by_side(tmp_path: Path) -> None:
+    paths = [readiness.save(record(proven(LIST)), tmp_path) for _ in range(3)]
+    assert [path.name for path in paths] == [
+        "readiness_check_20250627_120000.json",
+        "readiness_check_20250627_120000_2.json",
+        "readiness_check_20250627_120000_3.json",
+    ]
+    assert len({path.read_bytes() for path in paths}) == 1
+    assert {path.parent for path in paths} == {tmp_path / "reports"}
+    assert stat.S_IMODE(paths[0].stat().st_mode) & 0o111 == 0
+
+
+# Text
+
+
+def test_the_text_names_verdict_reasons_sections_items_and_counts() -> None:
+    facts = Facts(claim=claim(on=days(0)), waiver=waiver(days(-1)), reopening=reopening())
+    status = proven(LIST).having("cache", facts)
+    lines = text.status(build(status), NOW).splitlines()
+    assert lines[0] == "NO-GO  Test · 1.0 · production"
+    assert "  cache: resolved by Ann, not proven: its probe has not run since" in lines
+    assert lines.index("House") < lines.index("General") < lines.index("Release")
+    said = [line.strip() for line in lines]
+    for words in (
+        "○ cache     resolved   cache is well",
+        "resolved by Ann on 2025-06-27: fixed it",
+        "waived by Bob until 2025-06-26: next week",
+        "reopened by Cleo: seen it fail",
+        "due 2025-06-25, 2 days late",
+        "✓ notes     verified   notes is well",
+        "● sign-off  attested   sign-off is well",
+        "attested by Ann: seen it",
+        "pass, 60 min ago: seen",
+        "3 items: 1 verified, 1 attested, 1 resolved, 1 late",
+    ):
+        assert words in said
+
+
+def test_the_text_of_a_go_says_go_and_keeps_waivers_in_sight() -> None:
+    assert text.status(build(proven(LIST)), NOW).startswith("GO  Test")
+    status = sealed(proven(LIST).having("cache", WAIVED))
+    assert text.status(build(status), NOW).startswith("GO, 1 waived until 2025-06-30  Test")
+
+
+def test_an_empty_checklist_has_a_text_too() -> None:
+    whole = checklist()
+    said = text.status(build(Status(final_check=final(whole)), whole), NOW)
+    assert said.startswith("NO-GO")
+    assert said.endswith("0 items: none verified\n")
+
+
+def test_every_state_and_verdict_has_a_glyph_of_its_own() -> None:
+    assert set(text.GLYPHS) == set(State)
+    assert len(set(text.GLYPHS.values())) == len(State)
+    assert set(text.VERDICT_GLYPHS) == set(Verdict)
+    assert len(set(text.VERDICT_GLYPHS.values())) == len(Verdict)
+
+
+def test_an_outcome_is_told_line_by_line() -> None:
+    assert text.outcome(outcome("unknown", summary="no answer")) == (
+        "? test-async: unknown (timeout): no answer\n  ? said  1.5 s (limit 2 s)  no answer\n"
+    )
+    assert text.outcome(Outcome(probe="p", verdict=Verdict.PASS, summary="fine")) == "✓ p: pass: fine\n"
+    assert text.check_line(Check(name="n", verdict=Verdict.PASS, observed="on")) == "n  on"
+    assert text.check_line(Check(name="n", verdict=Verdict.PASS, limit=3)) == "n"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0, "B", "0 B"),
+        (1023, "B", "1023 B"),
+        (1024, "B", "1.0 KiB"),
+        (2 * 1024**2, "B", "2.0 MiB"),
+        (1536 * 1024**3, "B", "1.5 TiB"),
+        (-2048, "B", "-2.0 KiB"),
+        (12.345, "%", "12.35 %"),
+        (12.0, "ms", "12 ms"),
+        (1234567, None, "1,234,567"),
+        (100, "%", "100 %"),
+        (True, None, "True"),
+        ("allkeys-lru", None, "allkeys-lru"),
+    ],
+)
+def test_a_figure_has_its_unit_and_no_more_digits_than_mean_something(
+    value: Figure, unit: str | None, said: str
+) -> None:
+    assert text.figure(value, unit) == said
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(seconds=60), "1 min ago"),
+        (timedelta(minutes=119), "119 min ago"),
+        (timedelta(hours=2), "2 h ago"),
+        (timedelta(hours=47), "47 h ago"),
+        (timedelta(days=2), "2 d ago"),
+        (timedelta(days=400), "400 d ago"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(age: timedelta, said: str) -> None:
+    assert text.ago(age.total_seconds()) == said
+
+
+def test_the_attested_item_of_these_tests_is_attested() -> None:
+    facts = Facts(attestation=attestation(LIST.by_id["sign-off"]))
+    assert build(Status(items={"sign-off": facts})).items[2].state is State.ATTESTED
