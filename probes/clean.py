@@ -3,17 +3,21 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from probes.outcome import Check, Figure, Outcome
+from probes.outcome import WEIGHT, Check, Figure, Outcome, worst
 
 MAX_TEXT = 2_000
 """Characters of a summary or message that are kept; what is longer ends in an ellipsis."""
 
 MAX_CHECKS = 500
-"""Lines of evidence that are kept."""
+"""Lines of evidence that are kept, the heaviest ones if there are more."""
+
+MAX_METRICS = 200
+"""Figures for trends that are kept."""
 
 # Escape sequences go whole (CSI, OSC up to its terminator or the end, two-character ones), then what is left
 # of C0 (except newline and tab), DEL, C1, the bidirectional controls and lone surrogates. A terminal would
@@ -29,10 +33,14 @@ _CONTROL = re.compile(
 
 # What could start anywhere is bounded: the time to clean grows with the text, not with its square.
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/\"'<>]{1,500}@")
+# What follows "token" or "Basic" may be an ordinary word, unless it is long or holds a digit.
 _HEADER = re.compile(
-    r"(?i)\b(?P<name>(?:bearer|basic|token)\s+|sentry_key=|sentry_secret=)[A-Za-z0-9._~+/=-]{8,}"
+    r"(?i)\b(?P<name>bearer\s+|sentry_key=|sentry_secret="
+    r"|(?:basic|token)\s+(?=[a-z._~+/=-]{0,200}\d|[a-z._~+/=-]{24}))[a-z0-9._~+/=-]{8,}"
 )
-_SECRET_NAME = re.compile(r"(?i)(pass|secret|token|key|dsn|credential|auth|private)")
+_SECRET_NAME = re.compile(
+    r"(?i)(pass|secret|token|key|dsn|credential|auth|private)(?!\w*_(?:file|path|dir)$)"
+)
 _MASK = "***"
 
 
@@ -41,15 +49,15 @@ def strip(text: str) -> str:
     return _CONTROL.sub("", _SEQUENCE.sub("", text))
 
 
-def secrets_of(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the parts of environment values that must not be shown, longest first.
+def secrets_of(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the parts of named values, such as environment variables, that must not be shown, longest first.
 
-    The whole value counts when the variable's name says so; of a URL its user information counts under any
+    The whole value counts when its name says so; of a URL its user information counts under any
     name, as written and percent-decoded. A host or a path stays legible: an operator has to know what was
     looked at.
     """
     parts: set[str] = set()
-    for name, value in variables.items():
+    for name, value in values.items():
         if _SECRET_NAME.search(name):
             parts.add(value)
         try:
@@ -101,10 +109,22 @@ def clean(outcome: Outcome, secrets: Iterable[str] = ()) -> Outcome:
     return msgspec.structs.replace(
         outcome,
         summary=clean_text(outcome.summary, known),
-        checks=tuple(check(line) for line in outcome.checks[:MAX_CHECKS]),
+        checks=tuple(check(line) for line in _heaviest(outcome.checks)),
         metrics={
             clean_text(name, known): float(value)
-            for name, value in outcome.metrics.items()
+            for name, value in islice(outcome.metrics.items(), MAX_METRICS)
             if math.isfinite(value)
         },
+    )
+
+
+def _heaviest(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    if len(checks) <= MAX_CHECKS:
+        return checks
+    kept = sorted(checks, key=lambda check: -WEIGHT[check.verdict])[: MAX_CHECKS - 1]
+    left = len(checks) - len(kept)
+    verdict = worst(check.verdict for check in kept)
+    return (
+        *kept,
+        Check(name="more", verdict=verdict, observed=left, message=f"{left} more lines are not kept."),
     )

@@ -13,6 +13,7 @@ came.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import selectors
 import signal
@@ -26,16 +27,26 @@ import msgspec
 import psutil
 
 from probes import parameters, registry
+from probes.clean import clean
 from probes.outcome import CannotTell, Outcome, Reason, unknown
 
 GRACE = 2.0
 """Seconds between TERM and KILL."""
 
+PATIENCE = 0.5
+"""Seconds to wait for killed processes to be gone. One that is caught in the kernel, or was started with
+other rights, may never go; it must not hold up the others."""
+
 MAX_OUTCOME = 8 * 1024 * 1024
 """Bytes of an encoded outcome that are taken from a child."""
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-_MARK = "GONOGO_RUN"
+MARK = "GONOGO_RUN"
+"""The environment variable that every process of a run inherits: `SERVER_PID.RUN`."""
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36
+# Loaded here, because a child must not load anything before it has shed what it inherited.
+_C = ctypes.CDLL(None)
 _HANDLED = {signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
 
@@ -77,13 +88,23 @@ def execute(use: str, values: dict[str, object]) -> Outcome:
     try:
         probe = registry.find(use)
         outcome = probe.function(parameters.convert(values, probe.parameters))
+        # Here too, because what is not clean may not even be encoded.
+        return clean(expect_outcome(outcome))
     except CannotTell as doubt:
-        return unknown(doubt.reason, doubt.message)
+        return clean(unknown(doubt.reason, doubt.message))
     except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
-        return unknown(Reason.INTERNAL, f"Bug in the {use} probe: {type(error).__name__}: {error}")
-    if not isinstance(outcome, Outcome):
-        return unknown(Reason.INTERNAL, f"Bug in the {use} probe: it returned {type(outcome).__name__}")
-    return outcome
+        return clean(unknown(Reason.INTERNAL, f"Bug in the {use} probe: {type(error).__name__}: {error}"))
+
+
+def expect_outcome(found: object) -> Outcome:
+    """Return what a probe returned, if it is an outcome.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not isinstance(found, Outcome):
+        raise TypeError(f"it returned {type(found).__name__}, not an Outcome")
+    return found
 
 
 def _child(order: Start, pipe: int) -> NoReturn:
@@ -97,8 +118,13 @@ def _child(order: Start, pipe: int) -> NoReturn:
         # TERM unwinds the stack, so that a probe's `finally` cleans up.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-        os.environ[_MARK] = f"{os.getppid()}.{order.run}"
-        null = os.open(os.devnull, os.O_RDWR)
+        os.environ[MARK] = f"{os.getppid()}.{order.run}"
+        if sys.platform == "linux":
+            # Should the server be killed, nobody would be left to end this run.
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Out of the way of the numbers they are to get.
+        pipe = fcntl.fcntl(pipe, fcntl.F_DUPFD, 10)
+        null = fcntl.fcntl(os.open(os.devnull, os.O_RDWR), fcntl.F_DUPFD, 10)
         for target, source in ((3, pipe), (0, null), (1, null), (2, null)):
             os.dup2(source, target, inheritable=target < 3)  # noqa: PLR2004  # the standard three
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
@@ -254,16 +280,20 @@ class _Server:
     def _sweep(self) -> None:
         """Kill every descendant that belongs to no living run."""
         known = {run.pid for run in self.runs.values()}
-        while strangers := [pid for pid in _children(os.getpid()) if pid not in known]:
-            marks = {f"{os.getpid()}.{run.run}" for run in self.runs.values()}
+        marks = {f"{os.getpid()}.{run.run}" for run in self.runs.values()}
+        ends = time.monotonic() + PATIENCE
+        while time.monotonic() < ends:
+            strangers = [pid for pid in _children(os.getpid()) if pid not in known]
             doomed = [pid for pid in strangers if not _belongs(pid, known, marks)]
             if not doomed:
                 break
             for pid in doomed:
                 _signal([pid], signal.SIGSTOP)
                 _signal([*_descendants(pid), pid], signal.SIGKILL)
+            time.sleep(0.001)
+            for pid in doomed:
                 with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
+                    os.waitpid(pid, os.WNOHANG)
 
     def close(self) -> None:
         """End all runs, take no more orders; `serve` returns when nothing is left."""
@@ -278,7 +308,11 @@ class _Server:
 def _become_reaper() -> None:
     """Let orphaned descendants fall to this process instead of to init. Linux only; elsewhere a no-op."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    _C.prctl(option, value, 0, 0, 0)
 
 
 def _children(pid: int) -> list[int]:
@@ -305,7 +339,7 @@ def _belongs(pid: int, known: set[int], marks: set[str]) -> bool:
     try:
         if os.getsid(pid) in known:
             return True
-        return bool(marks) and psutil.Process(pid).environ().get(_MARK) in marks
+        return bool(marks) and psutil.Process(pid).environ().get(MARK) in marks
     except (ProcessLookupError, psutil.Error):
         return False
 

@@ -69,16 +69,19 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     message: str = ""
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the time of the wall clock with its UTC offset."""
     return datetime.now().astimezone()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one run of a probe found.
 
+    One that contradicts itself cannot be made, nor read from a file: see the rules of `verdict` and `reason`.
+
     Attributes:
         probe: The name it was run by; the runner fills it in.
-        verdict: The worst of the checks (see `worst`).
+        verdict: Never lighter than the worst of the checks (see `WEIGHT`); a pass has at least one check.
         summary: One line: what an operator reads first.
         reason: Why the probe could not tell; None exactly when `verdict` is not unknown.
         checks: The evidence, line by line.
@@ -93,8 +96,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reason: Reason | None = None
     checks: tuple[Check, ...] = ()
     metrics: dict[str, float] = {}
-    started_at: Moment = msgspec.field(default_factory=_now)
+    started_at: Moment = msgspec.field(default_factory=now)
     duration: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a contradiction: evidence must not say less than its verdict.
+
+        Raises:
+            ValueError: If verdict, checks and reason do not fit together.
+        """
+        if self.verdict is Verdict.PASS and not self.checks:
+            raise ValueError("a pass needs at least one check")
+        if any(WEIGHT[check.verdict] > WEIGHT[self.verdict] for check in self.checks):
+            raise ValueError(f"verdict {self.verdict} is lighter than the worst of its checks")
+        if (self.verdict is Verdict.UNKNOWN) is not (self.reason is not None):
+            raise ValueError("an unknown verdict has a reason, and no other verdict has one")
 
 
 class CannotTell(Exception):  # noqa: N818  # not an error: a finding that there is no finding

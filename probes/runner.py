@@ -8,7 +8,6 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +15,8 @@ import msgspec
 
 from probes import registry
 from probes.clean import clean, secrets_of
-from probes.outcome import CannotTell, Outcome, Reason, unknown
+from probes.forkserver import expect_outcome
+from probes.outcome import CannotTell, Outcome, Reason, now, unknown
 from probes.parameters import Expanded, Parameters, convert, expand, seconds
 from probes.registry import BrokenProbeError, Probe, ProbeNotFoundError
 from probes.workers import Workers
@@ -60,15 +60,17 @@ class Runner:
         Raises:
             asyncio.CancelledError: If the run was cancelled; its process has been told to end.
         """
-        started_at, started = datetime.now().astimezone(), time.monotonic()
+        started_at, started = now(), time.monotonic()
         expanded = Expanded({}, {}, ())
+        secrets = secrets_of(_texts(raw))
         try:
             probe = registry.find(use)
             expanded = expand(raw, self._environment)
+            secrets = secrets_of(_texts(expanded.values) | expanded.read)
             given = convert(expanded.values, probe.parameters, lax=lax)
             async with self._waiting if probe.waits else self._computing:
-                started_at, started = datetime.now().astimezone(), time.monotonic()
-                outcome = await self._execute(probe, given)
+                started_at, started = now(), time.monotonic()
+                outcome = clean(await self._execute(probe, given), secrets)
         except CannotTell as doubt:
             outcome = unknown(doubt.reason, doubt.message)
         except ProbeNotFoundError as error:
@@ -79,11 +81,9 @@ class Runner:
             outcome = unknown(Reason.INTERNAL, str(error))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
             outcome = unknown(Reason.INTERNAL, f"Bug in the {use} probe: {type(error).__name__}: {error}")
-        duration = time.monotonic() - started
-        outcome = msgspec.structs.replace(
-            _advise(outcome, expanded), probe=use, started_at=started_at, duration=round(duration, 6)
-        )
-        return clean(outcome, secrets_of(expanded.read))
+        duration = round(time.monotonic() - started, 6)
+        outcome = clean(_advise(outcome, expanded), secrets)
+        return msgspec.structs.replace(outcome, probe=use, started_at=started_at, duration=duration)
 
     async def close(self) -> None:
         """End everything this runner has started; return when nothing is left."""
@@ -102,9 +102,7 @@ class Runner:
             if not limit.expired():
                 raise
             return unknown(Reason.TIMEOUT, f"No result within {deadline:g} s; the probe was ended.")
-        if not isinstance(outcome, Outcome):
-            raise TypeError(f"it returned {type(outcome).__name__}, not an Outcome")
-        return outcome
+        return expect_outcome(outcome)
 
 
 def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
@@ -115,3 +113,8 @@ def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
     if expanded.read:
         advice.append(f"Check {' and '.join(expanded.read)}.")
     return msgspec.structs.replace(outcome, summary=" ".join([outcome.summary, *advice]))
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the parameters that are texts: a password or an address may stand in them literally."""
+    return {name: value for name, value in values.items() if isinstance(value, str)}

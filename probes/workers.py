@@ -5,12 +5,13 @@ import contextlib
 import itertools
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 
 import msgspec
+import psutil
 
-from probes.forkserver import GRACE, MAX_OUTCOME, Answer, Start, Stop
-from probes.outcome import Outcome, Reason, unknown
+from probes.forkserver import GRACE, MARK, MAX_OUTCOME, Answer, Start, Stop
+from probes.outcome import Outcome, Reason, Verdict, unknown
 
 
 class Workers:
@@ -21,6 +22,7 @@ class Workers:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._server: Process | None = None
+        self._closed = False
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
@@ -37,6 +39,8 @@ class Workers:
 
         Cancelling ends the process too, without waiting for its end.
         """
+        if self._closed:
+            return unknown(Reason.CRASHED, "Not run: the program is ending.")
         server = await self._started()
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -57,6 +61,7 @@ class Workers:
 
     async def close(self) -> None:
         """End all runs and the server; return when nothing is left."""
+        self._closed = True
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -69,6 +74,7 @@ class Workers:
             with contextlib.suppress(ProcessLookupError):
                 server.kill()
             await server.wait()
+            await asyncio.to_thread(_end_marked, server.pid)
         if self._reader is not None:
             await self._reader
 
@@ -77,10 +83,11 @@ class Workers:
             if self._server is None or self._reader is None or self._reader.done():
                 self._server = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    *("-m", "probes.forkserver"),
+                    # Without the current folder on the path: it may hold a `probes` or `psutil` of its own.
+                    *("-P", "-m", "probes.forkserver"),
                     stdin=PIPE,
                     stdout=PIPE,
-                    stderr=DEVNULL,
+                    stderr=PIPE,
                     # A session of its own: ctrl-c in the terminal is for us to act on.
                     start_new_session=True,
                     limit=MAX_OUTCOME * 2,
@@ -101,10 +108,19 @@ class Workers:
             waiting = self._waiting.pop(answer.run, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)
+        said = (await server.stderr.read()).decode(errors="replace") if server.stderr else ""
         code = await server.wait()
+        if self._waiting:
+            # It did not end because it was asked to, so it left things undone.
+            await asyncio.to_thread(_end_marked, server.pid)
+        lost = Outcome(
+            verdict=Verdict.UNKNOWN,
+            reason=Reason.CRASHED,
+            summary=f"The probe server ended with {code}: {said.strip().rpartition(chr(10))[2] or 'no word'}",
+        )
         for number, waiting in self._waiting.items():
             if not waiting.done():
-                waiting.set_result(Answer(number, exit=code))
+                waiting.set_result(Answer(number, outcome=lost))
         self._waiting.clear()
 
 
@@ -115,3 +131,11 @@ def _outcome(answer: Answer) -> Outcome:
         name = signal.Signals(answer.signal).name
         return unknown(Reason.CRASHED, f"The probe's process was killed by {name}.")
     return unknown(Reason.CRASHED, f"The probe's process ended with exit code {answer.exit} and no outcome.")
+
+
+def _end_marked(server: int) -> None:
+    """Kill whatever a server left behind that was itself killed."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK, "").startswith(f"{server}."):
+                process.kill()

@@ -44,6 +44,21 @@ def _say(verdict: Verdict, text: str) -> Outcome:
     return conclude([Check(name="said", verdict=verdict, observed=1.0, limit=2, message=text)], text)
 
 
+def _odd(params: Misbehaviour) -> Outcome:
+    """Return what a careless probe may return."""
+    match params.do:
+        case "contradict":
+            line = Check(name="database", verdict=Verdict.FAIL, message="gone")
+            return Outcome(verdict=Verdict.PASS, summary="fine", checks=(line,))
+        case "surrogate":
+            return _say(Verdict.FAIL, "file \udce9 is damaged")
+        case "nan":
+            line = Check(name="said", verdict=Verdict.FAIL, observed=float("nan"), message="lost")
+            return conclude([line], metrics={"lost": float("nan")})
+        case _:
+            return conclude([Check(name="said", verdict=Verdict.PASS)], metrics={"a": "text"})  # type: ignore[dict-item]  # a third party's mistake
+
+
 def blocks(params: Misbehaviour) -> Outcome:
     """Misbehave in a process."""
     note = Path(params.file) if params.file else None
@@ -86,6 +101,8 @@ def blocks(params: Misbehaviour) -> Outcome:
             while len(Path(params.file).read_text().split()) < 2:
                 time.sleep(0.01)
             time.sleep(600)
+        case "contradict" | "surrogate" | "nan" | "text-metric":
+            return _odd(params)
         case "huge":
             return _say(Verdict.PASS, "x" * params.count)
     return _say(Verdict.PASS, params.text)
@@ -102,4 +119,6 @@ async def waits(params: Misbehaviour) -> Outcome:
             return None  # type: ignore[return-value]  # a third party's mistake
         case "sleep":
             await asyncio.sleep(600)
+        case "contradict" | "surrogate" | "nan" | "text-metric":
+            return _odd(params)
     return _say(Verdict.PASS, params.text)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.clean import MAX_CHECKS, MAX_TEXT, clean, clean_text, redact, secrets_of, strip
-from probes.outcome import Check, Outcome, Verdict
+from probes.outcome import Check, Outcome, Reason, Verdict
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ def test_nothing_a_terminal_obeys_survives(raw: str) -> None:
         ("redis://:p@ss@host/0", "redis://***@host/0"),
         ("https://abcdef@sentry.example/1 refused", "https://***@sentry.example/1 refused"),
         ("Authorization: Bearer abcdefghijkl.mno", "Authorization: Bearer ***"),
+        ("Basic authentication failed", "Basic authentication failed"),
+        ("Basic dXNlcjpwYXNzd29yZA==", "Basic ***"),
         ("X-Sentry-Auth: sentry_key=0123456789abcdef", "X-Sentry-Auth: sentry_key=***"),
         (
             "mail ops@example.org about https://example.org/a@b",
@@ -61,6 +63,7 @@ def test_a_variable_is_secret_by_its_name_or_by_the_user_part_of_its_address() -
     assert secrets_of({"API_KEY": "opensesame"}) == ("opensesame",)
     assert set(secrets_of({"CACHE": "redis://u:s%40fe@host/0"})) == {"s%40fe", "s@fe"}
     assert secrets_of({"BACKUP_DIR": "/var/backups", "HOST": "db.example.org"}) == ()
+    assert secrets_of({"PASSWORD_FILE": "/run/secrets/password"}) == ()
     assert secrets_of({"BROKEN": "http://[half"}) == ("http://[half",)
 
 
@@ -88,6 +91,40 @@ def test_an_outcome_is_cleaned_in_every_text_and_figure() -> None:
     assert len(first.message) == MAX_TEXT
     assert "hunter2" not in str(cleaned)
     assert msgspec.json.decode(msgspec.json.encode(cleaned), type=Outcome) == cleaned
+
+
+def test_the_heaviest_lines_are_kept_and_the_rest_is_counted() -> None:
+    lines = [Check(name=str(n), verdict=Verdict.PASS) for n in range(MAX_CHECKS + 5)]
+    lines.append(Check(name="grave", verdict=Verdict.FAIL, message="it is gone"))
+    cleaned = clean(Outcome(verdict=Verdict.FAIL, summary="it is gone", checks=tuple(lines)))
+    assert len(cleaned.checks) == MAX_CHECKS
+    assert cleaned.checks[0].name == "grave"
+    assert cleaned.checks[-1].observed == 7
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "checks"),
+    [
+        ("pass", None, ()),
+        ("pass", None, ("fail",)),
+        ("warn", None, ("pass", "unknown")),
+        ("pass", "config", ("pass",)),
+        ("unknown", None, ()),
+    ],
+)
+def test_an_outcome_that_contradicts_itself_cannot_be_made_nor_read(
+    verdict: str, reason: str | None, checks: tuple[str, ...]
+) -> None:
+    lines = tuple(Check(name="line", verdict=Verdict(one)) for one in checks)
+    with pytest.raises(ValueError, match=r"pass|verdict"):
+        Outcome(verdict=Verdict(verdict), reason=Reason(reason) if reason else None, summary="", checks=lines)
+    table = {
+        "verdict": verdict,
+        "summary": "",
+        "checks": [{"name": "line", "verdict": one} for one in checks],
+    }
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(table | ({"reason": reason} if reason else {}), Outcome)
 
 
 def test_an_outcome_survives_a_trip_through_json() -> None:
