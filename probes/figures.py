@@ -1,8 +1,20 @@
 """Figures held against limits, and figures in words."""
 
 import math
+from typing import Annotated
+
+import msgspec
 
 from probes.outcome import Check, Verdict
+
+Limit = Annotated[float, msgspec.Meta(ge=0)]
+"""A parameter that figures are held against."""
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""A parameter that counts something."""
+
+CLOCK_TOLERANCE = 300.0
+"""Seconds by which the clocks of two machines may differ before a time counts as in the future."""
 
 
 def grade(observed: float, limits: tuple[float, float], *, falling: bool = False) -> tuple[Verdict, float]:

@@ -8,15 +8,13 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from probes.figures import held, size
+from probes.figures import Count, Limit, held, size
 from probes.outcome import Check, Outcome, Reason, Verdict, conclude
 from probes.parameters import Duration, Parameters
-
-Limit = Annotated[float, msgspec.Meta(ge=0)]
 
 _GIB = 1024**3
 _NO_LIMIT = 2**60
@@ -63,7 +61,7 @@ class HostParameters(Parameters, frozen=True):
     paths: list[str] = msgspec.field(default_factory=lambda: ["/"])
     disk_warn: Limit = 15.0
     disk_fail: Limit = 5.0
-    disk_fail_bytes: Annotated[int, msgspec.Meta(ge=0)] = _GIB
+    disk_fail_bytes: Count = _GIB
     inodes_warn: Limit = 15.0
     inodes_fail: Limit = 5.0
     memory_warn: Limit = 15.0

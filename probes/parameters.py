@@ -95,6 +95,15 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
     return Expanded(values, read, tuple(dict.fromkeys(defaulted)))
 
 
+def bad_reference(value: object) -> str | None:
+    """Return the first text in a raw parameter that begins a `${...}` which cannot be one, or None."""
+    if isinstance(value, str):
+        rest = _REFERENCE.sub("", value)
+        return rest[rest.index("${") :] if "${" in rest else None
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return next((broken for part in parts if (broken := bad_reference(part))), None)
+
+
 def convert(raw: Mapping[str, object], kind: type[P], *, lax: bool = False) -> P:
     """Read a raw table as the parameters of a probe.
 

@@ -3,12 +3,15 @@
 import asyncio
 import functools
 import signal
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.screen import Screen
 
-from checklist.session import Event, Session
+from checklist.events import Event
+from checklist.session import Session
 from tui import keys
 from tui.messages import SessionEvent
 from tui.screens.board import Board
@@ -38,6 +41,14 @@ class Console(App[None]):
         if self._board.is_attached:
             self._board.post_message(SessionEvent(event))
 
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer in the palette what the keys do, before what Textual brings."""
+        for binding in (*keys.BOARD, *keys.CONSOLE):
+            if screen is self._board or binding in keys.CONSOLE:
+                run = functools.partial(self.run_action, binding.action, self._board)
+                yield SystemCommand(binding.description, binding.tooltip, run)
+        yield from super().get_system_commands(screen)
+
     def action_leave(self) -> None:
         """Leave at once. Marks are on disk already; runs end with the session."""
         self.exit()
@@ -53,14 +64,15 @@ def open_console(session: Session) -> int:
     """Run the console until the operator leaves, then end everything that runs.
 
     Returns:
-        The exit code: 0, that of a crash, or 128 + 15 when told to end by SIGTERM.
+        The exit code: 0, that of a crash, or 128 plus the number of the signal that ended it.
     """
 
     async def whole() -> int:
         app = Console(session)
-        # Unhandled, it would end the program with the terminal still in the state of a full-screen program.
-        end = functools.partial(app.exit, return_code=128 + signal.SIGTERM)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+        # Unhandled, they would end the program with the terminal still in the state of a full-screen program.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            end = functools.partial(app.exit, return_code=128 + number)
+            asyncio.get_running_loop().add_signal_handler(number, end)
         try:
             await app.run_async()
         finally:

@@ -1,4 +1,4 @@
-"""Every key of the console in one place: footer, help, palette and tests read these lists."""
+"""Every key of the console in one place: footer, help and palette read these lists."""
 
 from textual.binding import Binding
 

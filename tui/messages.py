@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from checklist.session import Event
+from checklist.events import Event
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +30,8 @@ class DependenciesParameters(parameters.Parameters, frozen=True):
             a command that ends in one ("ssh -o BatchMode=yes host python3", as one text or as a list), or a
             site-packages folder. Any Python from 3.8 on will do; the project's own code is not imported.
         critical: Packages that must be the same everywhere: any difference fails; none by default. A
-            difference in any other package warns.
+            difference in any other package warns. Without a lock file that holds for every package but pip,
+            setuptools and wheel; with one, a package that it does not name may be missing somewhere.
     """
 
     project: str = "."
@@ -93,6 +94,12 @@ def probe(params: DependenciesParameters) -> Outcome:
     critical = list(dict.fromkeys(normal(name) for name in params.critical if name))
     others = sorted(_names(matrix) - {*critical, project.name})
     drift = [line for name in others if (line := _package(name, matrix))]
+    told = {*critical, *(line.name.removeprefix("package ") for line in drift)}
+    beyond = _beyond(matrix) - told
+    # What a lock leaves out, such as the tools of development, may be anywhere; without one all must agree.
+    apart = set[str]()
+    if len(environments) > 1 and not any(source.full for source in project.sources):
+        apart, beyond = beyond, apart
     checks = [_doubt(name, doubt) for name, doubt in doubts.items()]
     checks += [_environment(one, matrix) for one in environments]
     checks += [_critical_package(name, matrix) for name in critical]
@@ -101,12 +108,14 @@ def probe(params: DependenciesParameters) -> Outcome:
         some = _some([line.name.removeprefix("package ") for line in more])
         message = f"+{len(more)} more: {some}."
         checks.append(Check(name="more packages", verdict=Verdict.WARN, observed=len(more), message=message))
-    compared = len(others) + len(critical)
+    checks += _only_in_some(apart, matrix)
+    compared = len({*others, *critical, *apart} - beyond)
     columns = [*(one.name for one in environments), *labels]
+    rest = f"; {_packages(len(beyond))} beyond {_and(labels)} not compared" if beyond else ""
     return conclude(
         checks or [Check(name="packages", verdict=Verdict.PASS, observed=len(others))],
-        f"{_packages(compared)} compared, the same in {_and(columns)}.",
-        {"compared_packages": compared, "drifting_packages": len(drift)},
+        f"{_packages(compared)} compared, the same in {_and(columns)}{rest}.",
+        {"compared_packages": compared, "drifting_packages": len(drift) + len(apart)},
         reason=next((doubt.reason for doubt in doubts.values()), Reason.CONFIG),
     )
 
@@ -130,6 +139,39 @@ def _names(matrix: _Matrix) -> set[str]:
     installed = Counter(name for one in matrix.environments for name in one.packages)
     twice = {name for one in matrix.environments for name, found in one.packages.items() if len(found) > 1}
     return named | twice | {name for name, times in installed.items() if times > 1 and name not in _SEEDS}
+
+
+def _beyond(matrix: _Matrix) -> set[str]:
+    """Return the packages that no file asks for and that not all environments have, or the only one has."""
+    installed = Counter(name for one in matrix.environments for name in one.packages)
+    asked = {
+        name
+        for view in matrix.wanted.values()
+        for source in matrix.project.sources
+        for name, want in view[source.label].items()
+        # A lock binds what it names; in any other file a mere constraint does not say where it belongs.
+        if source.full or want.needed
+    }
+    most = max(2, len(matrix.environments))
+    uneven = {name for name, times in installed.items() if times < most}
+    return uneven - asked - _SEEDS - {matrix.project.name}
+
+
+def _only_in_some(names: set[str], matrix: _Matrix) -> Iterator[Check]:
+    """Yield one line for each set of environments that alone have some of the packages."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in sorted(names):
+        having = tuple(one.name for one in matrix.environments if name in one.packages)
+        groups.setdefault(having, []).append(name)
+    for having, group in groups.items():
+        lacking = [one.name for one in matrix.environments if one.name not in having]
+        verb, them = ("is", "it") if len(group) == 1 else ("are", "them")
+        message = (
+            f"{_packages(len(group))} {verb} in {_and(having)}, not in {_and(lacking)}, and no file asks for"
+            f" {them}: {_some(group, _MOST_LINES)}; install or remove {them}, or write a lock file."
+        )
+        name = f"only in {_and(having)}"
+        yield Check(name=name, verdict=Verdict.WARN, observed=len(group), limit=0, message=message)
 
 
 def _doubt(name: str, doubt: CannotTell) -> Check:
@@ -265,7 +307,7 @@ def _line(name: str, matrix: _Matrix, verdict: Verdict, problems: list[str]) -> 
 
 
 def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _subject(names: Sequence[str], one: str, many: str) -> str:
@@ -276,6 +318,6 @@ def _packages(count: int) -> str:
     return f"{count} package{'' if count == 1 else 's'}"
 
 
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+def _some(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

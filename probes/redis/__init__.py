@@ -1,30 +1,27 @@
 """Is a Redis server healthy: reachable, with room for data and clients, saving, replicating and quick?
 
-One connection, PING and INFO, and twenty PINGs for the latency. CONFIG is never needed, so it works on
-managed servers and with a user that may do no more than `+ping +info`. It writes nothing.
+One connection, PING and INFO, and twenty PINGs for the latency. So it works on managed servers and with a
+user that may do no more than `+ping +info`; in a cluster it needs `+cluster|info` too. It writes nothing.
 """
 
 import math
 import re
 import statistics
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import msgspec
-
-from probes.figures import held, size
+from probes.figures import Count, Limit, held, size
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
 from probes.parameters import Duration, Parameters, seconds
 
 if TYPE_CHECKING:
     from probes.redis.connection import Info, Sample
 
-Limit = Annotated[float, msgspec.Meta(ge=0)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
-
 _MIB = 1024 * 1024
 _PATIENCE = 3.0
 _SWAPPED = 0.9
+_NEEDS_MORE = {"good replicas", "cluster"}
+"""The checks that take more permissions than PING and INFO."""
 
 
 class RedisParameters(Parameters, frozen=True):
@@ -57,6 +54,8 @@ class RedisParameters(Parameters, frozen=True):
         fragmentation_bytes_warn: Bytes, 100 MiB.
         fragmentation_bytes_fail: Bytes, 500 MiB.
         replicas: How many replicas must be in step.
+        min_replicas_to_write: The server's setting of this name, where it is on and CONFIG is not permitted;
+            0 reads it from the server.
         replication_lag_warn: Silence of a replica's master while the link is up; an idle one pings every
             10 s.
         latency_warn: The slowest of 20 PINGs, round trip.
@@ -80,6 +79,7 @@ class RedisParameters(Parameters, frozen=True):
     fragmentation_bytes_warn: Count = 100 * _MIB
     fragmentation_bytes_fail: Count = 500 * _MIB
     replicas: Count = 0
+    min_replicas_to_write: Count = 0
     replication_lag_warn: Duration = "15s"
     latency_warn: Duration = "10ms"
     latency_fail: Duration = "50ms"
@@ -106,11 +106,15 @@ def _judge(sample: "Sample", params: RedisParameters) -> Outcome:
         checks += _fragmentation(info, params)
         checks += _persistence(info)
         checks += _replication(info, params)
-        checks += _topology(sample, params)
+        checks += _replicas(sample, params)
+        checks += _cluster(sample)
         checks += _refusals(info)
         checks += _latency(sample, params)
     summary = " ".join(check.message for check in checks[:2])
-    return conclude(checks, summary, _metrics(sample), reason=Reason.PROTOCOL)
+    # What is missing otherwise is what the server does not tell anybody.
+    forbidden = any(check.verdict is Verdict.UNKNOWN and check.name in _NEEDS_MORE for check in checks)
+    reason = Reason.FORBIDDEN if forbidden else Reason.PROTOCOL
+    return conclude(checks, summary, _metrics(sample), reason=reason)
 
 
 def _answers(sample: "Sample") -> Check:
@@ -150,7 +154,7 @@ def _memory(info: "Info", params: RedisParameters) -> Iterator[Check]:
     more = f"CONFIG SET maxmemory {math.ceil(2 * limit / _MIB)}mb"
     # A cache that may evict is healthy however full it is; anything else needs the room.
     if params.role == "cache":
-        way_out = f"let it evict: CONFIG SET maxmemory-policy allkeys-lru; or give it more room too: {more}"
+        way_out = f"let it evict: CONFIG SET maxmemory-policy allkeys-lru; for more room: {more}"
     else:
         way_out = f"raise maxmemory ({more}, then CONFIG REWRITE) or remove data"
     advice = f"writes are refused when it is full; {way_out}"
@@ -294,7 +298,7 @@ def _replication(info: "Info", params: RedisParameters) -> Iterator[Check]:
     yield held("replication", quiet, limits, (figures, advice), unit="s")
 
 
-def _topology(sample: "Sample", params: RedisParameters) -> Iterator[Check]:
+def _replicas(sample: "Sample", params: RedisParameters) -> Iterator[Check]:
     if params.replicas:
         replicas = [value for name, value in sample.info.items() if re.fullmatch(r"slave\d+", name)]
         online = sum(isinstance(replica, dict) and replica.get("state") == "online" for replica in replicas)
@@ -303,13 +307,35 @@ def _topology(sample: "Sample", params: RedisParameters) -> Iterator[Check]:
         line += "." if enough else ": start the missing ones and look into their logs."
         verdict = Verdict.PASS if enough else Verdict.FAIL
         yield Check(name="replicas", verdict=verdict, observed=online, limit=params.replicas, message=line)
-    if state := sample.cluster_state:
-        line = "The cluster is ok."
-        if state != "ok":
-            line = (
-                f"The cluster is in state {state}, some keys are served by nobody: redis-cli --cluster check."
-            )
-        yield _word("cluster", state, "ok", line, Verdict.PASS if state == "ok" else Verdict.FAIL)
+    good = _number(sample.info, "min_slaves_good_slaves")
+    # The field is there only where the setting is on, and a replica does not heed it.
+    if good is None or sample.info.get("role") == "slave":
+        return
+    needed = params.min_replicas_to_write or sample.min_replicas_to_write
+    if good and not needed:
+        verdict = Verdict.UNKNOWN
+        line = (
+            f"{good:.0f} good replicas; to ask how many writes need is not permitted; allow +config|get, or"
+            " declare it as min_replicas_to_write."
+        )
+    else:
+        needed = needed or 1
+        verdict = Verdict.PASS if good >= needed else Verdict.FAIL
+        line = f"{good:.0f} of {needed} good replicas that writes need (min-replicas-to-write)"
+        line += "." if good >= needed else ": writes are refused; start replicas or look into their lag."
+    yield Check(name="good replicas", verdict=verdict, observed=good, limit=needed, message=line)
+
+
+def _cluster(sample: "Sample") -> Iterator[Check]:
+    state = sample.cluster_state
+    if state == "":
+        line = "To ask for the state of the cluster is not permitted; allow +cluster|info."
+        yield Check(name="cluster", verdict=Verdict.UNKNOWN, limit="ok", message=line)
+    elif state == "ok":
+        yield _word("cluster", state, "ok", "The cluster is ok.", Verdict.PASS)
+    elif state:
+        line = f"The cluster is in state {state}, some keys are served by nobody: redis-cli --cluster check."
+        yield _word("cluster", state, "ok", line)
 
 
 def _latency(sample: "Sample", params: RedisParameters) -> Iterator[Check]:

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import redis.exceptions as raised
 from redis.asyncio import ConnectionPool, Redis, SSLConnection
@@ -38,7 +38,9 @@ class Sample(NamedTuple):
         where: HOST:PORT or the path of the socket; never user information.
         info: The fields of INFO; empty if the server refuses even that.
         refusal: What PING was answered instead of PONG; empty if it was PONG or PING is not permitted.
-        cluster_state: `ok` or `fail`; empty outside a cluster or if asking is not permitted.
+        cluster_state: `ok` or `fail`; empty if asking is not permitted, None outside a cluster.
+        min_replicas_to_write: Fewer good replicas than this and writes are refused; None if that is off or
+            asking is not permitted.
         may_ping: Whether PING is answered with PONG.
         pings: Round trips in ms.
     """
@@ -46,7 +48,8 @@ class Sample(NamedTuple):
     where: str
     info: Info
     refusal: str = ""
-    cluster_state: str = ""
+    cluster_state: str | None = None
+    min_replicas_to_write: int | None = None
     may_ping: bool = False
     pings: tuple[float, ...] = ()
 
@@ -80,6 +83,11 @@ async def look(url: str, wait: float, latency_limit: float) -> Sample:
         if _word(error) == "BUSY":
             return Sample(where, {}, str(error))
         raise await _obstacle(error, pool, wait) from None
+    except ValueError:
+        # The stream gives up on a line without an end.
+        raise CannotTell(
+            Reason.PROTOCOL, f"{where} does not speak the Redis protocol: check the port."
+        ) from None
 
 
 def _pool(url: str, wait: float) -> ConnectionPool:
@@ -87,9 +95,7 @@ def _pool(url: str, wait: float) -> ConnectionPool:
         raise CannotTell(Reason.CONFIG, f"No address given: {_FORM}.")
     try:
         parts = urlsplit(url)
-        if parts.scheme != "unix" and not re.fullmatch(r"(/\d*)?", parts.path):
-            # redis-py would silently take database 0.
-            raise ValueError("the database is no number")  # noqa: TRY301  # one way out for all bad addresses
+        _refuse_ambiguous(parts)
         pool = ConnectionPool.from_url(url)
         # Set afterwards, because options in the address would win over arguments.
         pool.connection_kwargs |= {
@@ -114,6 +120,23 @@ def _pool(url: str, wait: float) -> ConnectionPool:
     return pool
 
 
+def _refuse_ambiguous(parts: SplitResult) -> None:
+    """Refuse what redis-py would take for another server or database than was meant.
+
+    Raises:
+        ValueError: With words that say no more than the form of an address does.
+    """
+    if parts.fragment:
+        # A `#` in a password that is not percent-encoded cuts the address short.
+        raise ValueError("a fragment")
+    if parts.scheme == "unix":
+        return
+    if not parts.hostname:
+        raise ValueError("no host")
+    if not re.fullmatch(r"(/\d*)?", parts.path):
+        raise ValueError("the database is no number")
+
+
 def _where(pool: ConnectionPool) -> str:
     options = pool.connection_kwargs
     return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
@@ -131,10 +154,11 @@ async def _state(client: Redis, where: str) -> Sample:
         if isinstance(info, raised.NoPermissionError):
             raise info
         info = await client.info()
-    state = await _cluster_state(client) if info.get("cluster_enabled") == 1 else ""
+    state = await _cluster_state(client) if info.get("cluster_enabled") == 1 else None
+    replicas = await _min_replicas_to_write(client) if "min_slaves_good_slaves" in info else None
     refused = isinstance(pong, raised.ResponseError)
     refusal = str(pong) if refused and not isinstance(pong, raised.NoPermissionError) else ""
-    return Sample(where, info, refusal, state, may_ping=not refused)
+    return Sample(where, info, refusal, state, replicas, may_ping=not refused)
 
 
 async def _cluster_state(client: Redis) -> str:
@@ -143,6 +167,15 @@ async def _cluster_state(client: Redis) -> str:
     except raised.ResponseError:
         return ""
     return answer.get("cluster_state", "")
+
+
+async def _min_replicas_to_write(client: Redis) -> int | None:
+    try:
+        # The pattern takes in the older name, min-slaves-to-write.
+        answer = await client.config_get("min-*-to-write")
+    except raised.ResponseError:
+        return None
+    return max((int(value) for value in answer.values() if value), default=None)
 
 
 async def _pings(client: Redis, limit: float, budget: float) -> tuple[float, ...]:

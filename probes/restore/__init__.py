@@ -36,7 +36,8 @@ class RestoreParameters(Parameters, frozen=True):
         pattern: Names of the archives in the folder, as shell patterns. Default: tar, plain or compressed.
             Several series in one folder (`db-*`, `files-*`) want an item each, with a pattern each.
         manifest: Where checksums are expected: `beside` the archive (ARCHIVE.sha256, SHA256SUMS), `inside` it
-            (for the files in it), the name of a manifest inside it, or `auto` for all that there are.
+            (for the files in it), the name of a manifest inside it, or `auto` for all that there are. One
+            inside has to list every file, unless it is the sidecar of a single one (FILE.sha1).
         max_age: Oldest acceptable content (RPO). Default 26h: a daily job and two hours of grace.
         age_from: `content` is the newest entry of an archive; `file` is the archive's own modification time,
             right only for data that may rest for longer than `max_age`. A snapshot has a time of its own.
@@ -273,8 +274,13 @@ def _compare(
 ) -> None:
     proofs = _manifests_inside(params.manifest, target)
     if proofs:
-        checks.append(evidence.file_checksums(target, proofs))
-    elif params.manifest not in {"auto", "beside"}:
+        named = params.manifest not in {"auto", "inside"}
+        whole = named or any(manifest.is_list(proof.name) for proof in proofs)
+        check, speaks_of_all = evidence.file_checksums(target, proofs, whole=whole)
+        checks.append(check)
+        if speaks_of_all:
+            return
+    if params.manifest not in {"auto", "beside"}:
         wanted = "manifest" if params.manifest == "inside" else params.manifest
         checks.append(evidence.no_manifest_inside(wanted))
     elif not vouched_by:

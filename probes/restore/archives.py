@@ -1,25 +1,32 @@
-"""Restores tar archives, for real and safely: whatever one holds, nothing is written outside the target."""
+"""Restores tar archives, for real and safely: whatever one holds, nothing is written outside the target.
+
+The checks are made here and not by tarfile's data filter, which Python has only since 3.11.4.
+"""
 
 import bz2
+import copy
 import errno
 import gzip
 import io
 import lzma
 import os
+import stat
 import tarfile
 import time
 import zlib
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, cast
 
+from probes.figures import CLOCK_TOLERANCE
 from probes.outcome import CannotTell, Reason
 
 _BLOCK = 512
 _CHUNK = 2**18
 # File data is copied in chunks of `_CHUNK`; only a header that is itself a bomb asks for more at once.
 _MAX_READ = 2**20
-_CLOCK_TOLERANCE = 300.0
+
+# As many as Linux follows; a path with more of them leads nowhere.
+_MAX_LINKS = 40
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 
 
@@ -104,8 +111,6 @@ def restore(archive: Path, target: Path, limits: Limits, *, skip_outside_links: 
     try:
         with _open(archive) as file:
             return _extract(_Forward(file), target, limits, skip_outside_links=skip_outside_links)
-    except tarfile.FilterError as error:
-        raise RefusedError(_refusal(error)) from error
     except EOFError as error:
         raise DamagedError("it ends too early") from error
     except (tarfile.TarError, zlib.error, lzma.LZMAError, RecursionError, ValueError, OverflowError) as error:
@@ -143,13 +148,15 @@ def _open(archive: Path) -> io.BufferedIOBase:
 
 
 def _extract(stream: _Forward, target: Path, limits: Limits, *, skip_outside_links: bool) -> Restored:
-    # The path is resolved, because tarfile's filter compares resolved paths.
+    # The path is resolved, so that any link found below it comes from the archive.
     target = target.resolve()
-    latest = time.time() + _CLOCK_TOLERANCE
+    latest = time.time() + CLOCK_TOLERANCE
     entries = files = size = 0
     newest: float | None = None
     links: dict[str, tarfile.TarInfo] = {}
     with tarfile.open(fileobj=cast("io.BufferedIOBase", stream), mode="r:") as tar:
+        # Versions that have filters warn or filter once more when told nothing.
+        tar.extraction_filter = lambda member, _: member
         while (member := tar.next()) is not None:
             # tarfile keeps every entry; of a million that would be a gigabyte.
             tar.members.clear()  # type: ignore[attr-defined]  # public, but not in the stubs
@@ -163,7 +170,7 @@ def _extract(stream: _Forward, target: Path, limits: Limits, *, skip_outside_lin
                 newest = max(member.mtime, newest or 0.0)
             _place(tar, member, target, links)
         _check_end(stream, limits)
-        skipped = _make_links(tar, links.values(), target, skip_outside_links=skip_outside_links)
+        skipped = _make_links(tar, links, target, skip_outside_links=skip_outside_links)
     return Restored(files, size, newest, skipped)
 
 
@@ -171,31 +178,92 @@ def _place(
     tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, links: dict[str, tarfile.TarInfo]
 ) -> None:
     """Extract one entry, but lay symbolic links aside."""
-    if member.islnk() and member.linkname in links:
+    original = links.get(_plain(member.linkname)) if member.islnk() else None
+    if original is not None:
         # A hard link to a symbolic link is the same symbolic link once more.
-        member = links[member.linkname].replace(name=member.name, deep=False)
+        original = copy.copy(original)
+        original.name = member.name
+        member = original
     if member.issym():
-        links[member.name] = member
+        links[_plain(member.name)] = member
         return
     if member.islnk():
-        tarfile.data_filter(member, str(target))
+        if _leads_outside("", member.linkname, {}):
+            raise RefusedError(f"it holds a link that leads outside, {member.name} -> {member.linkname}")
         if not os.path.lexists(target / member.linkname):
             raise DamagedError(f"{member.name} is a link to {member.linkname}, which it does not hold")
-    tar.extract(member, target, filter="data")
+    elif not member.isfile() and not member.isdir():
+        raise RefusedError(f"it holds a device or pipe, {member.name}; leave it out of the backup")
+    tar.extract(_tamed(member), target)
+
+
+def _tamed(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return an entry as ours: nobody else may write to it, and no special bit has a meaning."""
+    tamed = copy.copy(member)
+    tamed.uid, tamed.gid, tamed.uname, tamed.gname = os.geteuid(), os.getegid(), "", ""
+    if member.isdir():
+        tamed.mode = 0o755
+    else:
+        runnable = 0o111 if member.mode & stat.S_IXUSR else 0
+        tamed.mode = member.mode & (0o644 | runnable) | 0o600
+    return tamed
 
 
 def _make_links(
-    tar: tarfile.TarFile, links: Iterable[tarfile.TarInfo], target: Path, *, skip_outside_links: bool
+    tar: tarfile.TarFile, links: dict[str, tarfile.TarInfo], target: Path, *, skip_outside_links: bool
 ) -> int:
     skipped = 0
-    for link in links:
-        try:
-            tar.extract(link, target, filter="data")
-        except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
+    for link in links.values():
+        # Asked of all links together: one that is harmless now may lead outside by another made later.
+        if _leads_outside(str(PurePosixPath(link.name).parent), link.linkname, links):
             if not skip_outside_links:
-                raise
+                raise RefusedError(
+                    f"it holds a link that leads outside, {link.name} -> {link.linkname}; "
+                    'if that is meant, set outside_links = "skip"'
+                )
             skipped += 1
+            continue
+        folder = str((target / link.name).parent)
+        if os.path.realpath(folder) != folder:
+            raise RefusedError(f"it holds a path that leads through a link, {link.name}")
+        tar.extract(_tamed(link), target)
     return skipped
+
+
+def _leads_outside(folder: str, path: str, links: dict[str, tarfile.TarInfo]) -> bool:
+    """Tell whether a path, seen from a folder of the archive, leaves the archive at any step.
+
+    The links of the archive are followed by their names alone, because what is on the disk is not complete
+    yet and because no resolver of the system copes with a path longer than it allows.
+    """
+    here = list(PurePosixPath(folder).parts)
+    ahead = [path]
+    followed = 0
+    while ahead:
+        path = ahead.pop()
+        if path.startswith("/"):
+            return True
+        step, _, rest = path.partition("/")
+        if rest := rest.lstrip("/"):
+            ahead.append(rest)
+        if step == "..":
+            if not here:
+                return True
+            here.pop()
+        elif step not in {"", "."}:
+            here.append(step)
+            link = links.get("/".join(here))
+            if link is not None:
+                followed += 1
+                if followed > _MAX_LINKS:
+                    return False
+                here.pop()
+                ahead.append(link.linkname)
+    return False
+
+
+def _plain(name: str) -> str:
+    return str(PurePosixPath(name))
 
 
 def _check_name(name: str) -> None:
@@ -238,15 +306,3 @@ def _check_end(stream: _Forward, limits: Limits) -> None:
         _check_limits(0, padding, limits._replace(room=limits.bytes))
         if chunk.count(0) != len(chunk):
             raise DamagedError("data follows its end mark")
-
-
-def _refusal(error: tarfile.FilterError) -> str:
-    name = error.tarinfo.name
-    if isinstance(error, tarfile.SpecialFileError):
-        return f"it holds a device or pipe, {name}; leave it out of the backup"
-    if isinstance(error, tarfile.AbsoluteLinkError | tarfile.LinkOutsideDestinationError):
-        return (
-            f"it holds a link that leads outside, {name} -> {error.tarinfo.linkname}; "
-            'if that is meant, set outside_links = "skip"'
-        )
-    return f"it holds a path that leads outside, {name}"

@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from probes.figures import size, span
+from probes.figures import CLOCK_TOLERANCE, size, span
 from probes.outcome import Check, Verdict
 from probes.restore import manifest
-
-_CLOCK_TOLERANCE = 300.0
 
 
 def newest(verdict: Verdict, message: str, name: str | None = None) -> Check:
@@ -56,7 +54,7 @@ def age(now: float, content: float, what: str, allowed: float) -> Check:
         message = (
             f"{span(observed)} old, {span(allowed)} allowed: {what} is of {when}; look at the backup job."
         )
-    elif observed < -_CLOCK_TOLERANCE:
+    elif observed < -CLOCK_TOLERANCE:
         verdict = Verdict.FAIL
         message = f"{what} is of {when}, in the future, so its age proves nothing; correct the clocks."
     return Check(
@@ -129,18 +127,29 @@ def archive_checksum(archive: Path, proofs: Iterable[Path]) -> Check:
     )
 
 
-def file_checksums(root: Path, proofs: Iterable[Path]) -> Check:
-    """Hold all restored files against the manifests among them: none may differ, lack or be unlisted."""
+def file_checksums(root: Path, proofs: Iterable[Path], *, whole: bool) -> tuple[Check, bool]:
+    """Hold the restored files against the manifests among them: none may differ or lack.
+
+    Args:
+        root: Where the files were restored to.
+        proofs: The manifests.
+        whole: Whether they list the whole backup, so that none may be unlisted. Sidecars of single files do
+            not.
+
+    Returns:
+        The evidence, and whether it speaks of every file.
+    """
     name = "file checksums"
     try:
         compared = manifest.compare(root, proofs)
     except manifest.ManifestError as error:
-        return Check(name=name, verdict=Verdict.FAIL, message=f"Nothing is proven: {error}.")
-    kinds = ((compared.wrong, "not as listed"), (compared.missing, "missing"), (compared.extra, "not listed"))
+        return Check(name=name, verdict=Verdict.FAIL, message=f"Nothing is proven: {error}."), True
+    unlisted = compared.extra if whole else []
+    kinds = ((compared.wrong, "not as listed"), (compared.missing, "missing"), (unlisted, "not listed"))
     found = [
         f"{len(names)} {word} ({names[0]}{', …' if len(names) > 1 else ''})" for names, word in kinds if names
     ]
-    return Check(
+    check = Check(
         name=name,
         verdict=Verdict.FAIL if found else Verdict.PASS,
         observed=sum(len(names) for names, _ in kinds),
@@ -149,16 +158,17 @@ def file_checksums(root: Path, proofs: Iterable[Path]) -> Check:
         if found
         else f"{compared.matching} files are as listed{_weakness(compared.algorithms)}.",
     )
+    return check, whole or not compared.extra
 
 
 def no_manifest_inside(wanted: str) -> Check:
     message = f"The backup holds no {wanted}; write it when the backup is made: sha256sum."
-    return Check(name="file checksums", verdict=Verdict.FAIL, message=message)
+    return Check(name="checksums", verdict=Verdict.FAIL, message=message)
 
 
 def nothing_to_compare(archive: str) -> Check:
     message = (
-        "Nothing to compare with: the backup can be read, but no manifest says what was in it; "
+        "Nothing to compare with: the backup can be read, but no manifest says what all was in it; "
         f"{write_one(archive)}."
     )
     return Check(name="checksums", verdict=Verdict.WARN, message=message)

@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
         matching: Number of files whose content is as listed.
         wrong: Files whose content is not as listed.
         missing: Listed files that are not there.
-        extra: Files that are there and not listed.
+        extra: Files that are there and not listed, manifests left aside.
         algorithms: The algorithms of the manifests.
     """
 
@@ -113,7 +113,7 @@ def _entry(manifest: str, number: int, line: str) -> Entry:
         algorithm = _by_length(manifest, number, match["digest"])
     elif _BARE.fullmatch(body):
         # A lone digest speaks of the file that the manifest is named after.
-        name = re.sub(r"\.\w+$", "", manifest)
+        name = _own_file(manifest)
         return Entry(name, _by_length(manifest, number, body), body.lower())
     else:
         raise ManifestError(f"line {number} of {manifest} is no checksum line")
@@ -128,6 +128,10 @@ def _entry(manifest: str, number: int, line: str) -> Entry:
     if escaped:
         name = _ESCAPE.sub(lambda found: {"\\": "\\", "n": "\n", "r": "\r"}[found[1]], name)
     return Entry(name, algorithm, match["digest"].lower())
+
+
+def _own_file(sidecar: str) -> str:
+    return re.sub(r"\.\w+$", "", sidecar)
 
 
 def _by_length(manifest: str, number: int, digest: str) -> str:
@@ -152,6 +156,8 @@ def matches(path: Path, entry: Entry) -> bool:
 def compare(root: Path, manifests: Iterable[Path]) -> Comparison:
     """Hold every regular file under `root` against manifests, whose names are relative to their own folder.
 
+    The sidecar of one file may name it by the path it had elsewhere: it speaks of the one beside it.
+
     Raises:
         ManifestError: If a manifest is no proof.
     """
@@ -164,8 +170,11 @@ def compare(root: Path, manifests: Iterable[Path]) -> Comparison:
     algorithms: set[str] = set()
     for manifest in manifests:
         proofs.add(str(manifest.relative_to(root)))
+        own = "" if is_list(manifest.name) else _own_file(manifest.name)
         for entry in read(manifest):
             name = PurePosixPath(entry.name)
+            if name.name == own:
+                name = PurePosixPath(own)
             if name.is_absolute() or ".." in name.parts:
                 raise ManifestError(
                     f"{manifest.name} lists {entry.name}, outside of its folder; write it with relative names"

@@ -1,6 +1,7 @@
 """A private folder to restore into: fresh, and gone afterwards, also after a run that was killed."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -8,17 +9,20 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from probes.outcome import CannotTell, Reason
 
 _PREFIX = "gonogo-restore-"
+_LOCK = "lock"
 
 
 @contextlib.contextmanager
 def folder(parent: str) -> Iterator[Path]:
     """Make a folder that only this user can enter, and remove it at the end whatever happened.
 
-    What killed runs of this user left in `parent` is removed first.
+    What killed runs of this user left in `parent` is removed first. A folder in use is known by the lock on
+    the file `lock` in it, which other hosts and containers see too, unlike a process number.
 
     Args:
         parent: Where to make it; empty for the system's folder for temporary files.
@@ -29,7 +33,7 @@ def folder(parent: str) -> Iterator[Path]:
     base = Path(parent or tempfile.gettempdir()).expanduser().absolute()
     try:
         _sweep(base)
-        made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+        made, lock = _make(base)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CannotTell(
             Reason.MISSING, f"There is no folder {base} to restore into; correct scratch."
@@ -38,10 +42,11 @@ def folder(parent: str) -> Iterator[Path]:
         raise CannotTell(
             Reason.FORBIDDEN, f"Cannot restore into {base} ({error.strerror}); set scratch to another folder."
         ) from error
-    try:
-        yield made
-    finally:
-        _remove(made)
+    with lock:
+        try:
+            yield made
+        finally:
+            _remove(made)
 
 
 def room(target: Path, wanted: int) -> int:
@@ -61,25 +66,42 @@ def room(target: Path, wanted: int) -> int:
     return usable
 
 
-def _sweep(base: Path) -> None:
-    for entry in base.iterdir():
-        match = re.fullmatch(rf"{_PREFIX}(\d{{1,10}})-\w+", entry.name)
-        if not match:
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            info = entry.lstat()
-            if stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and not _alive(int(match[1])):
-                _remove(entry)
+def _make(base: Path) -> tuple[Path, IO[bytes]]:
+    while True:
+        made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        try:
+            lock = (made / _LOCK).open("xb")
+        except OSError:
+            made.rmdir()
+            raise
+        if _hold(lock) and Path(lock.name).exists():
+            return made, lock
+        # Another drill came in between and swept the new folder as one that was left.
+        lock.close()
 
 
-def _alive(pid: int) -> bool:
+def _hold(lock: IO[bytes]) -> bool:
     try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except PermissionError:
+    except OSError:
+        # On a disk without locks no sweep can take this one either.
         return True
     return True
+
+
+def _sweep(base: Path) -> None:
+    for entry in base.iterdir():
+        if not re.fullmatch(rf"{_PREFIX}\w{{8}}", entry.name):
+            continue
+        with contextlib.suppress(OSError):
+            info = entry.lstat()
+            if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
+                continue
+            with (entry / _LOCK).open("r+b") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(entry)
 
 
 def _remove(made: Path) -> None:
@@ -90,4 +112,12 @@ def _remove(made: Path) -> None:
             if not path.is_symlink():
                 with contextlib.suppress(OSError):
                     path.chmod(0o700)
-    shutil.rmtree(made, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        for inner in made.iterdir():
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(inner, ignore_errors=True)
+            elif inner.name != _LOCK:
+                inner.unlink()
+        # The lock goes last: without it, what is left by a removal that is killed would never be swept.
+        if {inner.name for inner in made.iterdir()} <= {_LOCK}:
+            shutil.rmtree(made, ignore_errors=True)

@@ -332,7 +332,7 @@ def _env_file_check(path: Path) -> Check:
         if scanner.is_tracked(real):
             verdicts.append(Verdict.FAIL)
             advice.append(f"git tracks it: git rm --cached {name}, ignore it, revoke every key in it")
-        elif scanner.git(real.parent, "check-ignore", "-q", "--", real.name).returncode != 0:
+        elif not scanner.is_ignored(real):
             verdicts.append(Verdict.WARN)
             advice.append(f"git does not ignore it and could take it in: add {real.name} to .gitignore")
     message = (

@@ -31,6 +31,8 @@ _SKIPPED_FILES = (
     *("*.md5", "*.sha1", "*.sha256", "*.sha512", "MD5SUMS", "SHA*SUMS"),
     *("*.min.js", "*.min.css", "*.map", "*.pyc"),
 )
+# A repository whose files it may not read is none to git.
+_CLOSED = re.compile("permission denied|dubious ownership|not a git repository", re.IGNORECASE)
 _GLOB = re.compile(r"[][*?{}!\\]")
 
 
@@ -107,11 +109,8 @@ def find_root(given: str) -> Root:
         return Root(path)
     folder = path if path.is_dir() else path.parent
     asked = ("--path-format=absolute", "--git-common-dir", "--show-toplevel")
-    answer = git(folder, "rev-parse", *asked)
-    if answer.returncode != 0:
-        why = answer.stderr.decode(errors="replace").partition("\n")[0]
-        raise CannotTell(Reason.FORBIDDEN, f"git does not read the repository of {given}: {why}.")
-    repository, top = (Path(line) for line in os.fsdecode(answer.stdout).splitlines()[:2])
+    answer = _git(folder, "rev-parse", *asked).stdout
+    repository, top = (Path(line) for line in os.fsdecode(answer).splitlines()[:2])
     return Root(path, repository, top, (repository / "shallow").exists())
 
 
@@ -122,14 +121,23 @@ def in_repository(path: Path) -> bool:
 
 def is_tracked(path: Path) -> bool:
     """Whether git tracks the file."""
-    return git(path.parent, "ls-files", "--error-unmatch", "--", f":(literal){path.name}").returncode == 0
+    return bool(_git(path.parent, "ls-files", "--cached", "--", f":(literal){path.name}").stdout)
 
 
-def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git to read: it starts no monitor and takes no lock."""
+def is_ignored(path: Path) -> bool:
+    """Whether git ignores the file."""
+    return _git(path.parent, "check-ignore", "-q", "--", path.name, other=1).returncode == 0
+
+
+def _git(folder: Path, *arguments: str, other: int = 0) -> subprocess.CompletedProcess[bytes]:
+    """Run git to read: it starts no monitor and takes no lock.
+
+    Raises:
+        CannotTell: If it ends with another code than 0 or the other one given: then it says nothing.
+    """
     settings = ["-c", "core.fsmonitor=false", "--no-optional-locks"]
     try:
-        return subprocess.run(
+        answer = subprocess.run(
             ["git", "-C", str(folder), *settings, *arguments],  # noqa: S607  # the operator's own git
             env=_environment() | {"LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
@@ -138,6 +146,13 @@ def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         )
     except FileNotFoundError:
         raise CannotTell(Reason.MISSING, "git is not installed, and a repository is to be read.") from None
+    if answer.returncode not in (0, other):
+        lines = answer.stderr.decode(errors="replace").strip().splitlines() or [f"code {answer.returncode}"]
+        why = next((line for line in lines if line.startswith("fatal")), lines[0])[:200]
+        reason = Reason.FORBIDDEN if _CLOSED.search(why) else Reason.PROTOCOL
+        message = f"git could not look into {folder} ({why}): mend the repository, or its owner and mode."
+        raise CannotTell(reason, message)
+    return answer
 
 
 def _environment() -> dict[str, str]:
@@ -182,7 +197,8 @@ def find_sources(roots: list[Root], exclude: Iterable[str], private: set[Path]) 
 def _files(root: Root, closed: list[str]) -> Iterator[Path]:
     if root.repository:
         here = "." if root.path.is_dir() else f":(literal){root.path.name}"
-        listed = git(root.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", here)
+        asked = ("-z", "--cached", "--others", "--exclude-standard", "--", here)
+        listed = _git(root.folder, "ls-files", *asked)
         closed += re.findall(r"could not open directory '(.*)'", listed.stderr.decode(errors="replace"))
         for name in sorted(set(os.fsdecode(listed.stdout).split("\0")) - {""}):
             path = root.folder / name
@@ -190,6 +206,8 @@ def _files(root: Root, closed: list[str]) -> Iterator[Path]:
                 yield path
             elif (path / ".git").exists():  # a submodule, or a repository inside this one
                 yield from _files(find_root(str(path)), closed)
+            elif path.is_dir() and not path.is_symlink():  # a submodule whose repository is gone
+                yield from _files(Root(path), closed)
     elif root.path.is_file():
         yield root.path
     else:
@@ -337,8 +355,8 @@ def scan_history(engine: Engine, root: Root, exclude: Iterable[str]) -> tuple[li
             hit = Hit(str(path), relative, match.line, found.rule.id, match.snippet, commit)
             hits.setdefault((relative, match.snippet), hit)
     commits = sum(part.git.fetched_commit_count for part in report.audit.repositories if part.git)
-    known = git(root.folder, "rev-list", "--all", "--count").stdout.decode().strip()
-    if known.isdigit() and commits < int(known):
+    known = _git(root.folder, "rev-list", "--all", "--count").stdout.decode().strip()
+    if commits < int(known):
         raise CannotTell(Reason.INTERNAL, f"The scanner read {commits} of {known} commits of {root.path}.")
     return list(hits.values()), commits
 
@@ -350,7 +368,7 @@ def _spared(root: Root) -> list[str]:
     patterns = [f"{root.path}/**/{name}" for name in sorted(_SKIPPED_FOLDERS)]
     if root.repository:
         asked = ("-z", "--others", "--ignored", "--exclude-standard", "--directory")
-        names = os.fsdecode(git(root.path, "ls-files", *asked).stdout).split("\0")
+        names = os.fsdecode(_git(root.path, "ls-files", *asked).stdout).split("\0")
         spared = [name for name in names if name.endswith("/") or not os.access(root.path / name, os.R_OK)]
         patterns += [f"{root.path}/{name.rstrip('/')}" for name in spared[:500] if not _GLOB.search(name)]
     return patterns

@@ -62,12 +62,15 @@ def _odd(params: Misbehaviour) -> Outcome:
 def blocks(params: Misbehaviour) -> Outcome:
     """Misbehave in a process."""
     note = Path(params.file) if params.file else None
-    if note is not None and params.do != "read":
+    if note is not None and params.do not in {"read", "await"}:
         with note.open("a") as out:
             out.write(f"{os.getpid()}\n")
     match params.do:
         case "read":
             return _say(Verdict((note or Path()).read_text().strip()), params.text)
+        case "await":
+            while not (note or Path()).exists():
+                time.sleep(0.01)
         case "folder":
             return _say(Verdict.PASS, str(Path.cwd()))
         case "raise":

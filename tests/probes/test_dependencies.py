@@ -108,16 +108,108 @@ async def test_fails_when_a_critical_package_is_in_one_only(run_probe: RunProbe,
     assert "production has none: install it" in outcome.summary
 
 
-async def test_what_only_one_environment_has_and_no_file_names_is_no_finding(
+async def test_what_only_one_environment_has_and_no_file_names_warns_in_one_line_for_each_direction(
     run_probe: RunProbe, tmp_path: Path
 ) -> None:
-    more = install("pytest", "9.0.0", copy_psutil(OLD, tmp_path / "more"))
-    environments = {"development": str(more), "production": OLD}
+    more = install("pytest", "9.0.0", install("flask", "3.0", copy_psutil(OLD, tmp_path / "more")))
+    less = install("gunicorn", "23.0", copy_psutil(OLD, tmp_path / "less"))
     outcome = await run_probe(
-        "dependencies", project=str(tmp_path), critical=["psutil"], environments=environments
+        "dependencies",
+        project=str(tmp_path),
+        critical=["psutil"],
+        environments={"development": str(more), "production": str(less)},
     )
+    assert outcome.verdict is Verdict.WARN
+    development, production = (line(outcome, f"only in {one}") for one in ("development", "production"))
+    assert (development.verdict, development.observed) == (Verdict.WARN, 2)
+    assert development.message == (
+        "2 packages are in development, not in production, and no file asks for them: flask, pytest; "
+        "install or remove them, or write a lock file."
+    )
+    assert (production.verdict, production.observed) == (Verdict.WARN, 1)
+    assert "gunicorn" in production.message
+    assert outcome.metrics["drifting_packages"] == 3
+
+
+async def test_the_seeds_of_an_installer_may_be_in_one_environment_only(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    bare = copy_psutil(OLD, tmp_path / "bare")
+    environments = {"development": OLD, "production": str(bare)}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
     assert outcome.verdict is Verdict.PASS
-    assert "package pytest" not in names(outcome)
+    assert outcome.summary == "1 package compared, the same in development and production."
+
+
+async def test_what_a_file_asks_for_in_one_environment_only_is_no_difference(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    project = write(tmp_path, requirements_txt="psutil==5.9.5\ntomli==2.0; python_version < '3.10'\n")
+    old = copy_psutil(OLD, tmp_path / "python3.9" / "site-packages")
+    environments = {
+        "old": str(install("tomli", "2.0", old)),
+        "new": str(copy_psutil(OLD, tmp_path / "python3.12" / "site-packages")),
+    }
+    outcome = await run_probe("dependencies", project=project, environments=environments)
+    assert outcome.verdict is Verdict.PASS
+
+
+async def test_requirements_that_name_only_a_part_excuse_no_difference_in_the_rest(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    project = write(tmp_path, requirements_txt="psutil==5.9.5\n")
+    more = install("flask", "3.0", copy_psutil(OLD, tmp_path / "more"))
+    environments = {"development": str(more), "production": OLD}
+    outcome = await run_probe("dependencies", project=project, environments=environments)
+    assert outcome.verdict is Verdict.WARN
+    assert "flask" in line(outcome, "only in development").message
+
+
+async def test_what_is_installed_beyond_the_lock_is_no_difference_but_said_not_to_be_compared(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    project = write(tmp_path, requirements_lock="psutil==5.9.5\n")
+    more = install("pytest", "9.0.0", install("pluggy", "1.5", copy_psutil(OLD, tmp_path / "more")))
+    environments = {"development": str(more), "production": OLD}
+    outcome = await run_probe("dependencies", project=project, environments=environments)
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.summary == (
+        "1 package compared, the same in development, production and requirements.lock; "
+        "2 packages beyond requirements.lock not compared."
+    )
+    assert outcome.metrics["compared_packages"] == 1
+
+
+async def test_one_environment_beyond_its_requirements_is_said_not_to_be_compared(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    project = write(tmp_path, requirements_txt="psutil==5.9.5\n")
+    more = install("flask", "3.0", copy_psutil(OLD, tmp_path / "more"))
+    outcome = await run_probe("dependencies", project=project, environments={"production": str(more)})
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.summary == (
+        "1 package compared, the same in production and requirements.txt; "
+        "1 package beyond requirements.txt not compared."
+    )
+
+
+async def test_only_twenty_packages_of_a_direction_are_named(run_probe: RunProbe, tmp_path: Path) -> None:
+    for number in range(23):
+        install(f"package{number:02}", "1.0", tmp_path / "one")
+    bare = install("unrelated", "1.0", tmp_path / "two")
+    environments = {"one": str(tmp_path / "one"), "two": str(bare)}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    told = line(outcome, "only in one")
+    assert told.observed == 23
+    assert "package19 and 3 more;" in told.message
+
+
+async def test_without_any_environment_that_can_be_read_the_answer_is_unknown(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    environments = {"development": "no/such/python", "production": "no/such/python"}
+    outcome = await run_probe("dependencies", project=str(tmp_path), environments=environments)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
 
 
 async def test_two_spellings_of_one_version_are_no_difference(run_probe: RunProbe, tmp_path: Path) -> None:

@@ -391,6 +391,80 @@ async def test_a_cluster_with_unserved_slots_fails_until_they_are_served(
     assert (await run_probe("redis", url=server.url, **PATIENT)).verdict is Verdict.PASS
 
 
+async def test_a_cluster_whose_state_may_not_be_asked_for_is_unknown(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--cluster-enabled", "yes")
+    server.run("ACL", "SETUSER", "watch", "on", ">watching", "resetkeys", "-@all", "+ping", "+info")
+    url = f"redis://watch:watching@127.0.0.1:{server.port}"
+    outcome = await run_probe("redis", url=url, **PATIENT)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+    assert bad(outcome) == {"cluster": Verdict.UNKNOWN}
+    assert "allow +cluster|info" in line(outcome, "cluster").message
+    server.run("ACL", "SETUSER", "watch", "+cluster|info")
+    assert bad(await run_probe("redis", url=url, **PATIENT)) == {"cluster": Verdict.FAIL}
+
+
+@contextlib.contextmanager
+def in_step(start: Start, count: int, *options: str) -> Iterator[RedisServer]:
+    """Start a server with these options, and as many replicas as it counts as good ones."""
+    master = start(*BOUNDED, "--repl-diskless-sync-delay", "0", *options)
+    for _ in range(count):
+        start(*BOUNDED, "--replicaof", f"127.0.0.1 {master.port}")
+    with master.client() as client:
+        until(lambda: client.info("replication")["min_slaves_good_slaves"] == count)
+    yield master
+
+
+async def test_a_server_that_takes_no_write_for_want_of_replicas_fails(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--min-replicas-to-write", "1")
+    with pytest.raises(redis.exceptions.ResponseError, match="NOREPLICAS"):
+        server.run("SET", "key", "value")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"good replicas": Verdict.FAIL}
+    assert (line(outcome, "good replicas").observed, line(outcome, "good replicas").limit) == (0, 1)
+    assert "min-replicas-to-write" in outcome.summary
+
+
+async def test_writes_need_as_many_good_replicas_as_are_set(start: Start, run_probe: RunProbe) -> None:
+    with in_step(start, 1, "--min-replicas-to-write", "2") as master:
+        short = await run_probe("redis", url=master.url, **PATIENT)
+        master.run("CONFIG", "SET", "min-replicas-to-write", "1")
+        master.run("SET", "key", "value")
+        enough = await run_probe("redis", url=master.url, **PATIENT)
+    assert bad(short) == {"good replicas": Verdict.FAIL}
+    assert (line(short, "good replicas").observed, line(short, "good replicas").limit) == (1, 2)
+    assert enough.verdict is Verdict.PASS
+    assert line(enough, "good replicas").observed == 1
+
+
+async def test_without_config_none_is_too_few_and_any_other_number_is_unknown_until_declared(
+    start: Start, run_probe: RunProbe
+) -> None:
+    hidden = ("--min-replicas-to-write", "1", "--rename-command", "CONFIG", "")
+    none = await run_probe("redis", url=start(*BOUNDED, *hidden).url, **PATIENT)
+    with in_step(start, 1, *hidden) as master:
+        some = await run_probe("redis", url=master.url, **PATIENT)
+        declared = await run_probe("redis", url=master.url, min_replicas_to_write=1, **PATIENT)
+        higher = await run_probe("redis", url=master.url, min_replicas_to_write=2, **PATIENT)
+    assert bad(none) == {"good replicas": Verdict.FAIL}
+    assert (some.verdict, some.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+    assert "allow +config|get" in line(some, "good replicas").message
+    assert "min_replicas_to_write" in line(some, "good replicas").message
+    assert declared.verdict is Verdict.PASS
+    assert bad(higher) == {"good replicas": Verdict.FAIL}
+
+
+async def test_a_replica_needs_no_replicas_of_its_own(
+    start: Start, run_probe: RunProbe, nowhere: int
+) -> None:
+    server = start(*BOUNDED, "--replicaof", f"127.0.0.1 {nowhere}", "--min-replicas-to-write", "1")
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"replication": Verdict.FAIL}
+
+
 # Not reached
 
 
@@ -429,6 +503,10 @@ async def test_a_host_that_does_not_resolve(run_probe: RunProbe, host: str) -> N
         "redis://localhost/first",
         "redis://localhost?db=first",
         "redis://:hid/den@localhost",
+        "redis://:#hidden@localhost:6379/0",
+        "redis://:12#hidden@localhost:6379/0",
+        "redis://:?hidden@localhost:6379/0",
+        "redis://",
         "redis://[::1",
         "redis://localhost?no_such_option=1",
         "rediss://localhost?ssl_cert_reqs=whatever",
@@ -690,3 +768,16 @@ async def test_an_answer_that_repeats_the_password_is_not_shown(run_probe: RunPr
 def test_impossible_parameters_are_refused(raw: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         convert(raw, RedisParameters)
+
+
+async def test_a_line_without_an_end_is_another_protocol(run_probe: RunProbe) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(b"x" * 200_000)
+            await writer.drain()
+            writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await run_probe("redis", url=f"redis://127.0.0.1:{port}", **PATIENT)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.PROTOCOL)

@@ -386,6 +386,80 @@ async def test_a_repository_that_git_does_not_read_is_unknown(scan: Scan, tmp_pa
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
 
 
+async def test_a_repository_whose_files_git_cannot_list_is_unknown_beside_a_clean_one(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "a" / "app.py", "x = 1\n")
+    write(repository(tmp_path / "b") / "app.py", f'key = "{planter.github()}"\n')
+    commit(tmp_path / "b")
+    (tmp_path / "b" / ".git" / "index").write_text("damaged")
+
+    outcome = await scan(paths=["a", "b"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.PROTOCOL)
+    assert f"git could not look into {tmp_path / 'b'} (fatal:" in outcome.summary
+
+
+def with_submodule(folder: Path, key: str) -> Path:
+    """Make a repository with another one in it, `sub`, that holds a key; return the latter."""
+    write(repository(folder / "origin") / "app.py", f'key = "{key}"\n')
+    commit(folder / "origin")
+    write(repository(folder / "top") / "main.py", "x = 1\n")
+    origin = str(folder / "origin")
+    git(folder / "top", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", origin, "sub")
+    commit(folder / "top")
+    return folder / "top" / "sub"
+
+
+async def test_a_key_in_a_submodule_is_found_even_where_its_git_folder_is_gone(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    inner = with_submodule(tmp_path, planter.github())
+
+    whole = await scan(paths=["top"])
+    (inner / ".git").unlink()
+    bare = await scan(paths=["top"])
+
+    assert keyed(whole)["top/sub/app.py:1"].verdict is Verdict.FAIL
+    assert keyed(bare)["top/sub/app.py:1"].verdict is Verdict.FAIL
+
+
+async def test_a_submodule_whose_files_git_cannot_list_is_unknown(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    with_submodule(tmp_path, planter.github())
+    (tmp_path / "top" / ".git" / "modules" / "sub" / "index").write_text("damaged")
+
+    outcome = await scan(paths=["top"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.PROTOCOL)
+
+
+async def test_whether_an_env_file_is_tracked_is_unknown_where_git_cannot_tell(
+    scan: Scan, tmp_path: Path
+) -> None:
+    repository(tmp_path)
+    write(tmp_path / ".env", "PORT=1\n")
+    (tmp_path / ".env").chmod(0o600)
+    commit(tmp_path)
+    (tmp_path / ".git" / "index").write_text("damaged")
+
+    outcome = await scan(paths=[])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.PROTOCOL)
+
+
+async def test_a_history_whose_commits_git_cannot_count_is_unknown(scan: Scan, tmp_path: Path) -> None:
+    repository(tmp_path)
+    write(tmp_path / "a.py", "x = 1\n")
+    commit(tmp_path)
+    (tmp_path / ".git" / "refs" / "heads" / "gone").write_text("1" * 40 + "\n")
+
+    outcome = await scan(history=True)
+
+    assert outcome.verdict is Verdict.UNKNOWN
+
+
 async def test_a_key_in_a_private_ignored_env_file_is_where_it_belongs(
     scan: Scan, tmp_path: Path, planter: Planter
 ) -> None:

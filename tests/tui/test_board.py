@@ -141,7 +141,7 @@ async def test_the_final_check_alone_makes_go(desk: Desk) -> None:
     await wait_for(lambda: not desk.session.running, "the run has ended")
     await desk.press("F")
     await wait_for(lambda: desk.session.gate().go, "GO")
-    await desk.see("Every item is proven")
+    await desk.see("Nothing holds it: 1 verified, 1 attested.")
     assert "NO-GO" not in desk.text
     assert list(desk.folder.glob("reports/readiness_check_*.json"))
 
@@ -158,7 +158,7 @@ async def test_keys_are_answered_while_probes_run_and_a_final_check_can_be_stopp
         await desk.press("F")
         await desk.see("A check is running already")
         await desk.press("x")
-        await desk.see("it is not recorded")
+        await desk.see("it does not count")
         assert desk.session.status.final_check is None
         assert not desk.session.running
         await desk.press("x")
@@ -188,12 +188,90 @@ async def test_a_save_that_fails_is_told_and_not_shown_as_done(desk: Desk) -> No
     assert (desk.folder / "checklist.status.toml").read_text() == "not = = toml"
 
 
+async def reach_go(desk: Desk) -> None:
+    await desk.session.attest("manual", by="Ann", note="read")
+    await desk.press("F")
+    await wait_for(lambda: desk.session.gate().go, "GO")
+    await desk.see("Nothing holds it")
+
+
+async def test_what_could_not_be_saved_keeps_the_gate_shut(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reach_go(desk)
+    desk.verdict("cache", "fail")
+    with monkeypatch.context() as broken:
+        broken.setattr("checklist.durable.os.replace", refuse_write)
+        await desk.press("r")
+        await desk.see("NO-GO")
+        await desk.see("not everything is saved")
+    await desk.press("r")
+    await desk.see("cache: fails")
+
+
+def refuse_write(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+async def test_what_others_change_is_seen_and_a_go_does_not_outlive_it(desk: Desk) -> None:
+    await reach_go(desk)
+    other = Session.open(desk.session.path)
+    await other.reopen("cache", by="Bob", why="wrong server")
+    await desk.see("cache: reopened: wrong server")
+    assert "NO-GO" in desk.text
+    desk.session.path.write_text(CHECKLIST.replace("The cache is healthy", "Another title"))
+    await desk.see("Another title")
+    desk.session.path.write_text("not toml")
+    await desk.see("not valid TOML")
+    assert "Another title" in desk.text
+
+
+async def test_a_checklist_edited_during_its_final_check_does_not_count(tmp_path: Path) -> None:
+    slow = CHECKLIST.replace('do = "read"\nfile = "slow.verdict"', 'do = "await"\nfile = "go"')
+    async with open_desk(tmp_path, slow) as desk:
+        await desk.session.attest("manual", by="Ann", note="read")
+        await desk.press("F")
+        await desk.see("Final check 1/2")
+        desk.session.path.write_text(slow + '[[items]]\nid = "more"\ntitle = "One more"\n')
+        (tmp_path / "go").write_text("")
+        await desk.see("It does not count")
+        assert desk.session.status.final_check is None
+        await desk.see("One more")
+
+
+async def test_stopping_all_starts_nothing_more(tmp_path: Path) -> None:
+    chain = CHECKLIST.replace('do = "read"\nfile = "cache.verdict"', 'do = "sleep"').replace(
+        'severity = "advisory"', 'after = ["cache"]'
+    )
+    async with open_desk(tmp_path, chain) as desk:
+        await desk.press("G", "F")
+        await desk.see("Final check 0/2")
+        await desk.press("x")
+        await desk.see("it does not count")
+        assert not desk.session.running
+
+
+async def test_an_inhibited_item_is_not_run(tmp_path: Path) -> None:
+    chain = CHECKLIST.replace('severity = "advisory"', 'after = ["cache"]')
+    async with open_desk(tmp_path, chain) as desk:
+        await desk.press("j", "r")
+        await desk.see("waits for cache")
+        assert desk.session.status.revision == 0
+
+
+async def test_the_palette_offers_what_the_keys_do(desk: Desk) -> None:
+    await desk.press("ctrl+p")
+    await desk.see("Search for commands")
+    await desk.type("final")
+    await desk.see("it alone can make GO")
+
+
 async def test_help_lists_every_key_and_every_state(desk: Desk) -> None:
     await desk.press("question_mark")
     await desk.see("Run this item's own probe again")
     for _ in range(40):
         await desk.press("down")
-    await desk.see("waits for another item")
+    await desk.see("waits for an item it comes after")
     await desk.press("escape")
     await desk.see("Infrastructure")
 
@@ -206,6 +284,9 @@ async def test_text_from_outside_is_shown_as_it_is_and_never_obeyed(tmp_path: Pa
         await desk.press("r")
         await desk.state("cache", "verified")
         await desk.see("[/] [b]x[/b]")
+        await desk.session.reopen("cache", by="Ann", why="[/] \x1b]52;c;aGk=\x07 \x9b31m")
+        await desk.press("F")
+        await wait_for(lambda: not desk.session.running, "it has run")
         await desk.press("space")
         await desk.see("Resolve cache")
         assert not [c for c in desk.text if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]

@@ -9,23 +9,27 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from checklist import operator
-from checklist.lifecycle import GREEN
-from checklist.opening import now
+from checklist import identity
+from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Started
+from checklist.lifecycle import GREEN, RefusedError
+from checklist.reading import FileError
 from checklist.reports.status_report import ItemReport, StatusReport
-from checklist.session import Changed, CheckEnded, CheckStarted, Ended, Session, Started
+from checklist.reports.text import ago
+from checklist.session import Session
 from checklist.store import StoreError
-from probes.outcome import Verdict as ProbeVerdict
+from probes.clean import strip
+from probes.outcome import Verdict, now
 from tui import keys
 from tui.messages import Highlighted, Left, Opened, Refused, SessionEvent, StepTicked
 from tui.screens.prompt import Prompt, Question
 from tui.widgets.detail import Detail
 from tui.widgets.item_list import ItemList
 from tui.widgets.progress import Progress
-from tui.widgets.verdict import Verdict
+from tui.widgets.verdict import VerdictLine, proof
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -33,8 +37,9 @@ if TYPE_CHECKING:
 SPIN = 0.25
 """Seconds between two frames while something runs. Faster would cost a visible share of a core."""
 
-AGE = 20.0
-"""Seconds between two looks at the clock: evidence grows stale and waivers run out by themselves."""
+FOLLOW = 2.0
+"""Seconds between two looks at the clock and at the files: evidence grows stale and waivers run out by
+themselves, and others work on the same checklist."""
 
 
 class Board(Screen[None]):
@@ -62,13 +67,16 @@ class Board(Screen[None]):
         self._items: dict[str, ItemReport] = {}
         self._started: dict[str, float] = {}
         self._check: CheckStarted | None = None
-        self._done: dict[str, ProbeVerdict | None] = {}
+        self._done: dict[str, Verdict | None] = {}
         self._frame = 0
         self._spinner: Timer | None = None
+        self._shown: object = None
+        self._operator = identity.name()
+        self._trouble = ""
 
     def compose(self) -> ComposeResult:
         """Verdict, list and detail, progress, keys."""
-        yield Verdict()
+        yield VerdictLine()
         with Horizontal():
             yield ItemList()
             yield Detail()
@@ -78,18 +86,38 @@ class Board(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known; look at the clock now and then."""
         self._spinner = self.set_interval(SPIN, self._spin, pause=True)
-        self.set_interval(AGE, self._look_again)
+        self.set_interval(FOLLOW, self._follow)
         self._look_again()
         self.query_one(ItemList).focus()
 
     # Showing
 
+    @work(group="follow", exclusive=True, exit_on_error=False, description="see what others changed")
+    async def _follow(self) -> None:
+        try:
+            await self._session.follow()
+            self._trouble = ""
+        except (FileError, StoreError) as error:
+            # Said once, not every two seconds; what was last good stays on screen.
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self.post_message(Refused(self._trouble))
+        self._look_again()
+
     def _look_again(self) -> None:
-        """Work everything out anew from what is recorded, and show it."""
+        """Work everything out anew from what is recorded, and show it if it is not what is shown."""
         moment = now()
         self._report = self._session.report()
+        ages = [
+            ago((moment - item.evidence.started_at).total_seconds())
+            for item in self._report.items
+            if item.evidence
+        ]
+        if self._shown == (self._report, ages):
+            return
+        self._shown = (self._report, ages)
         self._items = {item.id: item for item in self._report.items}
-        self.query_one(Verdict).show(self._report)
+        self.query_one(VerdictLine).show(self._report)
         self.query_one(ItemList).show(self._report, moment)
         self._show_detail()
 
@@ -150,32 +178,37 @@ class Board(Screen[None]):
             case CheckStarted():
                 self._check, self._done = message.event, {}
                 self._show_running()
-            case CheckEnded(_, final, record):
+            case CheckEnded():
                 self._check, self._done = None, {}
                 self._show_running()
                 self._look_again()
-                if final:
-                    self._announce(recorded=record is not None)
+                if message.event.final:
+                    self._announce(message.event)
             case Changed():
                 self._look_again()
 
-    def _announce(self, *, recorded: bool) -> None:
-        if not recorded:
-            self.notify(
-                "It was stopped, so it is not recorded.",
-                title="Final check",
-                severity="warning",
-                markup=False,
+    def _announce(self, ended: CheckEnded) -> None:
+        gate = self._report.gate
+        if not ended.whole:
+            self._say("It was stopped, so it does not count.", "Final check", "warning")
+        elif ended.record is None:
+            self._say(
+                "It does not count: the checklist changed meanwhile, or it was not saved.",
+                "Final check",
+                "error",
             )
-        elif self._report.gate.go:
-            self.notify("Every item is proven.", title=self._report.gate.line, markup=False)
+        elif gate.go:
+            self._say(proof(self._report), gate.line)
         else:
-            reason = self._report.gate.reasons[0]
-            self.notify(reason, title=self._report.gate.line, severity="error", markup=False)
+            self._say(gate.reasons[0], gate.line, "error")
 
     @on(Refused)
     def _refused(self, message: Refused) -> None:
-        self.notify(message.why, severity="warning", markup=False)
+        self._say(message.why, severity="warning")
+
+    def _say(self, text: str, title: str = "", severity: SeverityLevel = "information") -> None:
+        """Notify the operator; nothing in the text is obeyed, by Textual or by the terminal."""
+        self.notify(strip(text), title=strip(title), severity=severity, markup=False)
 
     # Doing
 
@@ -183,8 +216,10 @@ class Board(Screen[None]):
     async def _do(self, action: Coroutine[object, object, object]) -> None:
         try:
             await action
-        except* (ValueError, StoreError, OSError) as group:
-            self.post_message(Refused("; ".join(str(error) for error in _flat(group))))
+        except (RefusedError, FileError, StoreError) as error:
+            self.post_message(Refused(str(error)))
+        except Exception as error:  # noqa: BLE001  # a bug must neither end the console nor pass unseen
+            self.post_message(Refused(f"This is a bug in gonogo: {type(error).__name__}: {error}"))
 
     def _here(self) -> ItemReport | None:
         return self._items.get(self.query_one(ItemList).highlighted or "")
@@ -236,7 +271,7 @@ class Board(Screen[None]):
     @work(group="prompt", exclusive=True, exit_on_error=False, description="ask what was done")
     async def _claim(self, item: ItemReport) -> None:
         lead = f"{item.title}\nThis is a claim; r then runs its probe, and only that proves it."
-        questions = [Question("action", "What was done?"), Question("by", "Who says so?", operator.name())]
+        questions = [Question("action", "What was done?"), Question("by", "Who says so?", self._operator)]
         answers = await self.app.push_screen_wait(Prompt(f"Resolve {item.id}", lead, questions))
         if answers:
             self._do(self._session.claim(item.id, by=answers["by"], action=answers["action"]))
@@ -246,7 +281,7 @@ class Board(Screen[None]):
         lead = f"{item.title}\nNo probe can prove this: it will rest on your word, under your name."
         questions = [
             Question("note", "What was seen or agreed?"),
-            Question("by", "Who says so?", operator.name()),
+            Question("by", "Who says so?", self._operator),
         ]
         answers = await self.app.push_screen_wait(Prompt(f"Attest {item.id}", lead, questions))
         if answers:
@@ -261,7 +296,7 @@ class Board(Screen[None]):
             )
             questions = [
                 Question("why", "Why is it open again?"),
-                Question("by", "Who says so?", operator.name()),
+                Question("by", "Who says so?", self._operator),
             ]
             answers = await self.app.push_screen_wait(Prompt(f"Reopen {item.id}", lead, questions))
             if answers:
@@ -278,7 +313,7 @@ class Board(Screen[None]):
             questions = [
                 Question("why", "Why is it acceptable for now?"),
                 Question("until", "Up to and including which day?", week, day=True),
-                Question("by", "Who approves?", operator.name()),
+                Question("by", "Who approves?", self._operator),
             ]
             answers = await self.app.push_screen_wait(Prompt(f"Waive {item.id}", lead, questions))
             if answers:
@@ -294,7 +329,7 @@ class Board(Screen[None]):
         if item is None:
             self.post_message(Refused("There is no mark of this session to take back."))
         else:
-            self.notify(f"{item}: the last mark is taken back.", markup=False)
+            self._say(f"{item}: the last mark is taken back.")
 
     @on(StepTicked)
     def _step_ticked(self, message: StepTicked) -> None:
@@ -302,11 +337,3 @@ class Board(Screen[None]):
 
     def _refuse(self, why: str) -> None:
         self.post_message(Refused(why))
-
-
-def _flat(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
-    """Return the exceptions of a group, and of the groups in it."""
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found

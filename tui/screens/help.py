@@ -9,20 +9,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from checklist.lifecycle import State
+from checklist.lifecycle import MEANING
 from tui import keys
 from tui.words import state
-
-MEANING = {
-    State.VERIFIED: "its own probe passed, after the claim if there is one",
-    State.ATTESTED: "manual: a named person answers for it",
-    State.WAIVED: "accepted up to a day, with a reason",
-    State.RESOLVED: "claimed; its probe has yet to prove it",
-    State.STALE: "it passed, but too long ago, or the item was edited since",
-    State.REOPENED: "it was green or claimed, and no longer is",
-    State.OPEN: "not proven",
-    State.INHIBITED: "waits for another item",
-}
 
 
 class Help(ModalScreen[None]):

@@ -114,8 +114,7 @@ class Detail(VerticalScroll, can_focus=True):
             self.border_title = ""
             self.query_one(Static).update(Content("The checklist has no items."))
             return
-        # A title is Content too: as text it would be read as markup.
-        self.border_title = item.id
+        self.border_title = item.id  # of letters, digits, dots and dashes, so never markup
         parts = [_head(item, self._now), self._evidence(item), self._steps(item), _people(item)]
         self.query_one(Static).update(Content("\n\n").join(part for part in parts if part))
 
@@ -166,6 +165,8 @@ def _people(item: ItemReport) -> Content:
     if item.due:
         due = f"{item.due}" + (f", {days(item.days_late)} late" if item.overdue else "")
         people += Content.assemble(("\nDue: ", MUTED), (due, "bold $text-error" if item.overdue else ""))
+    for link in item.links:
+        people += Content.assemble(("\nSee: ", MUTED), outside(link))
     return people
 
 

@@ -102,6 +102,7 @@ class ItemList(ScrollView, can_focus=True):
         sections: dict[str, list[ItemReport]] = {}
         for item in report.items:
             sections.setdefault(item.section, []).append(item)
+        self._green = {}
         for section, items in sections.items():
             lines.append(Line(section, None, top=True))
             lines += [Line(section, item) for item in items]
@@ -210,13 +211,10 @@ class ItemList(ScrollView, can_focus=True):
         index = max(0, min(index, len(self._item_lines) - 1))
         if index == self._cursor:
             return
-        before, self._cursor = self._lines[self._item_lines[self._cursor]], index
+        self._cursor = index
         number = self._item_lines[index]
         self._show_line(number)
-        if self._lines[number].section == before.section:
-            self.refresh()
-        else:
-            self.refresh()
+        self.refresh()
         if self.highlighted:
             self.post_message(Highlighted(self.highlighted))
 

@@ -5,22 +5,29 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from checklist.lifecycle import GREEN
+from checklist.lifecycle import GREEN, counts
 from checklist.reports.status_report import StatusReport
-from tui.words import outside
+from tui.words import one_line, outside
+
+WHY_LINES = 2
 
 
-class Verdict(Vertical):
+class VerdictLine(Vertical):
     """The top of the board: one line that says what, up to two that say why."""
 
     DEFAULT_CSS = """
-    Verdict {
+    VerdictLine {
         height: auto;
         padding: 0 1;
         #what { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #why { height: auto; max-height: 2; }
     }
     """
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        super().__init__()
+        self._report: StatusReport | None = None
 
     def compose(self) -> ComposeResult:
         """What, and why."""
@@ -29,21 +36,41 @@ class Verdict(Vertical):
 
     def show(self, report: StatusReport) -> None:
         """Show the decision as it stands."""
-        head = report.checklist
+        self._report = report
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Fit the reason anew."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if (report := self._report) is None:
+            return
+        head, gate = report.checklist, report.gate
         green = sum(item.state in GREEN for item in report.items)
         parts = [
             outside(part.replace("\n", " ")) for part in (head.title, head.release, head.environment) if part
         ]
         title = Content(" · ").join(parts).stylize("bold")
-        gate = report.gate
-        if gate.go:
-            style, why = "bold reverse $text-success", Content("Every item is proven by the final check.")
-        else:
-            first, *others = gate.reasons
-            style, why = "bold reverse $text-error", outside(first.replace("\n", " "))
-            if others:
-                why = Content.assemble(why, (f"  (and {len(others)} more)", "$foreground-muted"))
+        style = "bold reverse $text-success" if gate.go else "bold reverse $text-error"
         count = f"  {green} of {len(report.items)} green  "
         what = Content.assemble((f" {gate.line} ", style), (count, "$foreground-muted"), title)
         self.query_one("#what", Static).update(what)
-        self.query_one("#why", Static).update(why)
+        self.query_one("#why", Static).update(Content(proof(report)) if gate.go else self._why(gate.reasons))
+
+    def _why(self, reasons: tuple[str, ...]) -> Content:
+        more = f"  (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        # Words wrap, so that a line is never quite full.
+        room = WHY_LINES * (self.size.width - 10) - len(more)
+        why = one_line(reasons[0], max(10, room)).rstrip()
+        return Content.assemble(Content(why), (more, "$foreground-muted"))
+
+
+def proof(report: StatusReport) -> str:
+    """Say on what a GO rests: what was sensed, what somebody answers for, what is only accepted."""
+    blockers = {item.id: item.state for item in report.items if item.severity == "blocker"}
+    return (
+        "Nothing holds it: "
+        + ", ".join(f"{number} {state}" for state, number in counts(blockers).items())
+        + "."
+    )
