@@ -13,7 +13,7 @@ import msgspec
 from checklist.reading import FileError, Wrong, explain, keyed, nearest, parse_toml, read_text, value_at
 from checklist.toml_lines import find_line
 from probes import registry
-from probes.parameters import Duration, convert
+from probes.parameters import Duration, bad_reference, convert
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -42,6 +42,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         after: Ids of items that must be green before this one means anything.
         fresh_for: How long evidence proves anything.
         probe: The sense bound to the item; None makes it manual.
+        release: The release it must be true for, from the head of the checklist.
+        environment: Where it must be true, likewise.
     """
 
     id: str
@@ -56,10 +58,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     after: tuple[str, ...]
     fresh_for: Duration
     probe: Binding | None
+    release: str = ""
+    environment: str = ""
 
     @cached_property
     def hash(self) -> str:
-        """Identity of the definition: evidence for another definition proves nothing."""
+        """Identity of what must be true: evidence or a word about anything else counts for nothing."""
         return _digest(self)
 
 
@@ -121,9 +125,9 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _KEYS = {
-    "": _File.__struct_fields__,
-    "checklist": _Head.__struct_fields__,
-    "items": _Item.__struct_fields__,
+    "": _File,
+    "checklist": _Head,
+    "items": _Item,
 }
 
 
@@ -157,16 +161,18 @@ def _build(raw: dict[str, object]) -> Checklist:
     except msgspec.ValidationError as error:
         where, message = explain(error, raw, _KEYS)
         raise Wrong(where, _about(raw, where, message)) from None
-    items = tuple(_item(entry, index) for index, entry in enumerate(file.items))
-    _check_relations(items)
     head = file.checklist
+    items = tuple(_item(entry, index, head) for index, entry in enumerate(file.items))
+    _check_relations(items)
     return Checklist(title=head.title, release=head.release, environment=head.environment, items=items)
 
 
-def _item(entry: _Item, index: int) -> Item:
+def _item(entry: _Item, index: int, head: _Head) -> Item:
+    if len(set(entry.steps)) < len(entry.steps):
+        raise Wrong(("items", index, "steps"), f"item {entry.id!r}: steps: two steps have the same text")
     fields = msgspec.structs.asdict(entry)
     fields["probe"] = None if entry.probe is None else _binding(entry.id, entry.probe, index)
-    return Item(**fields)
+    return Item(**fields, release=head.release, environment=head.environment)
 
 
 def _binding(item: str, table: dict[str, object], index: int) -> Binding:
@@ -175,6 +181,10 @@ def _binding(item: str, table: dict[str, object], index: int) -> Binding:
     if not isinstance(use, str):
         raise Wrong((*where, "use"), f'item {item!r}: its probe needs a `use`, such as `use = "redis"`')
     parameters = {key: value for key, value in table.items() if key != "use"}
+    for name, value in parameters.items():
+        if broken := bad_reference(value):
+            expected = "expected ${NAME} or ${NAME:-default}"
+            raise Wrong((*where, name), f"item {item!r}: probe {use}: {name}: {expected}, got {broken!r}")
     try:
         kind = registry.find(use).parameters
     except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
@@ -184,7 +194,7 @@ def _binding(item: str, table: dict[str, object], index: int) -> Binding:
         try:
             convert(checked, kind)
         except msgspec.ValidationError as error:
-            path, message = explain(error, checked, {"": kind.__struct_fields__})
+            path, message = explain(error, checked, {"": kind})
             key = path[0] if path else None
             # What the environment fills in can only be judged when the probe runs.
             if key in kind.__struct_fields__ and "${" in str(checked[key]):

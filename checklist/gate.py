@@ -32,6 +32,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the release may go out."""
         return self.verdict == GO
 
+    def held_by(self, reason: str) -> "Gate":
+        """Return the gate held by one more reason, the heaviest."""
+        return Gate(verdict=NO_GO, reasons=(reason, *self.reasons), waived=self.waived)
+
     @property
     def line(self) -> str:
         """The verdict as it is announced: waivers stay in sight."""
@@ -48,7 +52,7 @@ def decide(checklist: Checklist, status: Status, now: datetime) -> Gate:
     """
     found = states(checklist, status, now)
     blockers = [item for item in checklist.items if item.severity == "blocker"]
-    held = [(item, _hold(item, status.of(item.id), found[item.id])) for item in blockers]
+    held = [(item, _hold(item, status.of(item.id), found[item.id], now)) for item in blockers]
     reasons = [text for _, (_, text) in sorted(held, key=lambda entry: entry[1][0]) if text]
     if not blockers:
         reasons.append("the checklist has no item that holds the gate, so nothing can be proven")
@@ -61,33 +65,49 @@ def decide(checklist: Checklist, status: Status, now: datetime) -> Gate:
     return Gate(verdict=NO_GO if reasons else GO, reasons=tuple(reasons), waived=waived)
 
 
-def _hold(item: Item, facts: Facts, state: State) -> tuple[int, str]:
+_OUTCOMES = {
+    Verdict.FAIL: (0, "fails"),
+    Verdict.WARN: (1, "degraded"),
+    Verdict.UNKNOWN: (2, "could not tell"),
+}
+
+
+def _hold(item: Item, facts: Facts, state: State, now: datetime) -> tuple[int, str]:
     """Return how heavily an item holds the gate (0 the most) and why, in words; no words when it does not."""
     if state in GREEN:
         return 9, ""
-    evidence = facts.evidence
-    if state in (State.OPEN, State.REOPENED) and evidence is not None:
-        verdict = evidence.outcome.verdict
-        words = {Verdict.FAIL: "fails", Verdict.WARN: "degraded", Verdict.UNKNOWN: "could not tell"}
-        if verdict in words and (facts.reopening is None or evidence.outcome.started_at > facts.reopening.at):
-            weight = {Verdict.FAIL: 0, Verdict.WARN: 1}.get(verdict, 2)
-            return weight, f"{item.id}: {words[verdict]}: {evidence.outcome.summary}"
+    moments = {
+        "evidence": facts.evidence.outcome.started_at if facts.evidence else now,
+        "claim": facts.claim.at if facts.claim else now,
+        "attestation": facts.attestation.at if facts.attestation else now,
+    }
+    for what, at in moments.items():
+        if at > now:
+            return 3, f"{item.id}: its {what} is dated in the future: a clock is wrong"
+    if state in (State.OPEN, State.REOPENED) and facts.evidence is not None:
+        found = facts.evidence.outcome
+        taken_back = facts.reopening is not None and found.started_at <= facts.reopening.at
+        if found.verdict in _OUTCOMES and not taken_back:
+            weight, words = _OUTCOMES[found.verdict]
+            return weight, f"{item.id}: {words}: {found.summary}"
+    return _unproven(item, facts, state)
+
+
+def _unproven(item: Item, facts: Facts, state: State) -> tuple[int, str]:
     match state:
         case State.REOPENED:
             why = facts.reopening.why if facts.reopening else "its probe no longer passes"
             return 3, f"{item.id}: reopened: {why}"
         case State.RESOLVED if facts.claim is not None:
             text = f"{item.id}: resolved by {facts.claim.by}, not proven"
-            if evidence is not None and evidence.outcome.started_at > facts.claim.at:
-                return 4, f"{text}: {evidence.outcome.summary}"
+            if facts.evidence is not None and facts.evidence.outcome.started_at > facts.claim.at:
+                return 4, f"{text}: {facts.evidence.outcome.summary}"
             return 4, f"{text}: its probe has not run since"
         case State.STALE:
             return 5, f"{item.id}: its proof is stale"
         case State.INHIBITED:
             return 6, f"{item.id}: waits for {', '.join(item.after)}"
-    if item.probe is None:
-        return 3, f"{item.id}: nobody has attested it"
-    return 3, f"{item.id}: its probe has never run"
+    return 3, f"{item.id}: " + ("its probe has never run" if item.probe else "nobody has attested it")
 
 
 def _final_check(

@@ -16,32 +16,48 @@ from probes.parameters import seconds
 
 
 class State(StrEnum):
-    """What the facts about an item amount to."""
+    """What the facts about an item amount to; `MEANING` says each in a line."""
 
     VERIFIED = "verified"
-    """Its own probe passed, after the claim if there is one."""
     ATTESTED = "attested"
-    """A manual item that a named person answers for."""
     WAIVED = "waived"
-    """Accepted for now, by a named person, until a day that has not passed."""
     RESOLVED = "resolved"
-    """Claimed, not yet proven."""
     REOPENED = "reopened"
-    """Its probe found it wanting after it was claimed or had passed, or somebody took it back."""
     STALE = "stale"
-    """The evidence passed, but it is too old, or the item was edited since."""
     INHIBITED = "inhibited"
-    """An item it comes after is not green, so its own probe would tell nothing."""
     OPEN = "open"
-    """Anything else."""
 
+
+MEANING: Mapping[State, str] = {
+    State.VERIFIED: "its own probe passed, after the claim if there is one",
+    State.ATTESTED: "manual: a named person answers for it",
+    State.WAIVED: "accepted up to a day, by name and with a reason",
+    State.RESOLVED: "claimed; its probe has yet to prove it",
+    State.REOPENED: "it was green or claimed, and no longer is",
+    State.STALE: "it passed, but too long ago, or the item was edited since",
+    State.INHIBITED: "waits for an item it comes after",
+    State.OPEN: "not proven",
+}
+"""What each state means, in a line for an operator."""
 
 GREEN = frozenset({State.VERIFIED, State.ATTESTED, State.WAIVED})
 """The states that do not hold the gate."""
 
 
-def claim(facts: Facts, *, by: str, on: date, action: str, at: datetime) -> Facts:
-    """Claim an item resolved."""
+class RefusedError(Exception):
+    """A mark that the rules do not allow; the message says why, for the person who tried."""
+
+
+def claim(facts: Facts, item: Item, *, by: str, on: date, action: str, at: datetime) -> Facts:
+    """Claim an item resolved.
+
+    Raises:
+        RefusedError: If it is manual, or the day has not come yet.
+    """
+    if item.probe is None:
+        raise RefusedError(f"{item.id} is manual: nothing can prove a claim about it, so attest it instead")
+    if on > at.date():
+        raise RefusedError(f"{on} has not come yet")
     return replace(facts, claim=Claim(by=by, on=on, action=action, at=at), reopening=None)
 
 
@@ -49,16 +65,22 @@ def attest(facts: Facts, item: Item, *, by: str, note: str, at: datetime) -> Fac
     """Answer for a manual item by name.
 
     Raises:
-        ValueError: If the item has a probe: then only its probe can speak for it.
+        RefusedError: If the item has a probe: then only its probe can speak for it.
     """
     if item.probe is not None:
-        raise ValueError(f"{item.id} has a probe; only a passing run can prove it")
+        raise RefusedError(f"{item.id} has a probe: only a passing run can prove it, so resolve and check it")
     return replace(facts, attestation=Attestation(by=by, note=note, at=at, item=item.hash), reopening=None)
 
 
-def waive(facts: Facts, *, by: str, why: str, until: date, at: datetime) -> Facts:
-    """Accept an item as it is, up to and including a day."""
-    return replace(facts, waiver=Waiver(by=by, why=why, until=until, at=at))
+def waive(facts: Facts, item: Item, *, by: str, why: str, until: date, at: datetime) -> Facts:
+    """Accept an item as it is, up to and including a day.
+
+    Raises:
+        RefusedError: If the day is past.
+    """
+    if until < at.date():
+        raise RefusedError(f"{until} is past: a waiver must hold today at least")
+    return replace(facts, waiver=Waiver(by=by, why=why, until=until, at=at, item=item.hash))
 
 
 def reopen(facts: Facts, *, by: str, why: str, at: datetime) -> Facts:
@@ -67,18 +89,32 @@ def reopen(facts: Facts, *, by: str, why: str, at: datetime) -> Facts:
     return replace(facts, claim=None, attestation=None, waiver=None, reopening=reopening)
 
 
-def tick(facts: Facts, step: str) -> Facts:
-    """Tick a step, or untick it if it is ticked."""
+def tick(facts: Facts, item: Item, step: str) -> Facts:
+    """Tick a step, or untick it if it is ticked.
+
+    Raises:
+        RefusedError: If the item has no such step.
+    """
+    if step not in item.steps:
+        raise RefusedError(f"{item.id} has no step {step!r}")
     if step in facts.steps:
         return replace(facts, steps=tuple(done for done in facts.steps if done != step))
     return replace(facts, steps=(*facts.steps, step))
 
 
 def record(facts: Facts, evidence: Evidence, now: datetime) -> Facts:
-    """Record an outcome. An older run never replaces a newer one, unless that one is dated in the future."""
-    if facts.evidence is not None and evidence.outcome.started_at < facts.evidence.outcome.started_at <= now:
-        return facts
+    """Record an outcome.
+
+    A pass never replaces what a newer run found, unless that one is dated in the future. Anything but a pass
+    is kept, even if a clock or a slow run makes it look older: doubt counts.
+    """
     passed = evidence.outcome.verdict is Verdict.PASS
+    if (
+        passed
+        and facts.evidence is not None
+        and evidence.outcome.started_at < facts.evidence.outcome.started_at <= now
+    ):
+        return facts
     last_pass = evidence.outcome.started_at if passed else facts.last_pass
     return replace(facts, evidence=evidence, last_pass=last_pass)
 
@@ -98,28 +134,32 @@ def states(checklist: Checklist, status: Status, now: datetime) -> dict[str, Sta
             pending.pop()
             clear = all(green[parent] for parent in checklist.by_id[item].after)
             if not clear:
-                own[item] = State.WAIVED if _waived(status.of(item), now) else State.INHIBITED
+                waived = _waived(checklist.by_id[item], status.of(item), now)
+                own[item] = State.WAIVED if waived else State.INHIBITED
             green[item] = own[item] in GREEN
     return own
 
 
 def _own_state(item: Item, facts: Facts, now: datetime) -> State:
     """Return what an item's own facts amount to, whatever it comes after."""
-    state = _sworn_state(item, facts) if item.probe is None else _sensed_state(item, facts, now)
-    return State.WAIVED if state not in GREEN and _waived(facts, now) else state
+    state = _sensed_state(item, facts, now) if item.probe else _sworn_state(item, facts, now)
+    return State.WAIVED if state not in GREEN and _waived(item, facts, now) else state
 
 
-def _waived(facts: Facts, now: datetime) -> bool:
-    return facts.waiver is not None and now.date() <= facts.waiver.until and _stands(facts.waiver.at, facts)
+def _waived(item: Item, facts: Facts, now: datetime) -> bool:
+    waiver = facts.waiver
+    if waiver is None or waiver.item != item.hash or not _stands(waiver.at, facts, now):
+        return False
+    return now.date() <= waiver.until
 
 
-def _stands(at: datetime, facts: Facts) -> bool:
-    """Tell whether a word was given after the item was last taken back; a merged file may hold both."""
-    return facts.reopening is None or at > facts.reopening.at
+def _stands(at: datetime, facts: Facts, now: datetime) -> bool:
+    """Tell whether a word was given by now, and since the item was last taken back: a merge may hold both."""
+    return at <= now and (facts.reopening is None or at > facts.reopening.at)
 
 
-def _sworn_state(item: Item, facts: Facts) -> State:
-    if facts.attestation is not None and _stands(facts.attestation.at, facts):
+def _sworn_state(item: Item, facts: Facts, now: datetime) -> State:
+    if facts.attestation is not None and _stands(facts.attestation.at, facts, now):
         return State.ATTESTED if facts.attestation.item == item.hash else State.STALE
     return _unproven(facts)
 

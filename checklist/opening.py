@@ -8,18 +8,15 @@ from checklist import lifecycle
 from checklist.definition import Checklist
 from checklist.status import Status
 from checklist.store.toml_file import TomlFile
+from probes.outcome import now
 
 Clock = Callable[[], datetime]
 
 
-def now() -> datetime:
-    """Return the time of the wall clock with its UTC offset."""
-    return datetime.now().astimezone()
-
-
 def status_path(checklist: Path) -> Path:
-    """Return where the status of a checklist file lives: `checklist.status.toml` for `checklist.toml`."""
-    return checklist.with_name(f"{checklist.stem}.status.toml")
+    """Return where the status lives: `checklist.status.toml` beside the real `checklist.toml`."""
+    real = checklist.resolve()
+    return real.with_name(f"{real.stem}.status.toml")
 
 
 def open_store(path: Path, checklist: Checklist, clock: Clock = now) -> TomlFile:

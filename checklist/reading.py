@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import msgspec
 
@@ -80,32 +81,66 @@ def nearest(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+_WORDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date such as 2026-12-31",
+    "datetime": "a date and time with its UTC offset",
+    "null": "nothing",
+}
+"""What TOML calls the types that a converter speaks of."""
+
+
 def explain(
-    error: msgspec.ValidationError, raw: object, fields: Mapping[str, Sequence[str]]
+    error: msgspec.ValidationError, raw: object, kinds: Mapping[str, type]
 ) -> tuple[tuple[str | int, ...], str]:
     """Turn a validation error into the path it is about and words for the person who wrote the file.
 
     Args:
         error: What was raised.
         raw: What was being converted.
-        fields: The keys that are known at the root (under "") and in each of its tables, for a hint.
+        kinds: The structs that say what is known at the root (under "") and in each of its tables.
     """
     text, _, place = str(error).partition(" - at `$")
     path: tuple[str | int, ...] = tuple(
         int(index) if index else key.replace("\\", "")
         for key, index in re.findall(r"\.?([^.\[\]`]+)|\[(\d+)\]", place.rstrip("`").replace("[...]", ""))
     )
+    kind = kinds.get(str(path[0]) if path else "", kinds.get(""))
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text):
-        near = nearest(unknown[1], fields.get(str(path[0]) if path else "", ()))
+        known = getattr(kind, "__struct_fields__", ())
+        near = nearest(unknown[1], known) or (f"; there are {', '.join(known)}" if known else "")
         return (*path, unknown[1]), f"unknown key {unknown[1]!r}{near}"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
         return path, f"needs a key {missing[1]!r}"
-    if "matching regex" in text and (value := value_at(raw, path)) is not None:
-        wanted = (
-            'a length of time such as "10s" or "24h"' if "ms|s|m|h|d" in text else "letters, digits, . _ -"
-        )
-        return path, f"expected {wanted}, got {value!r}"
-    return path, text[:1].lower() + text[1:].replace("`", "'")
+    return path, _expectation(text, value_at(raw, path), kind, path)
+
+
+def _expectation(text: str, value: object, kind: object, path: Sequence[str | int]) -> str:
+    """Say what was expected, in the words of the file."""
+    got = f", got {value!r}" if isinstance(value, str | int | float) else ""
+    if "matching regex" in text:
+        what = 'a length of time such as "10s" or "24h"' if "ms|s|m|h|d" in text else "letters, digits, . _ -"
+        return f"expected {what}{got}"
+    if text.startswith("Invalid enum value"):
+        hints = get_type_hints(kind) if isinstance(kind, type) else {}
+        allowed = get_args(hints.get(str(path[-1]))) if path else ()
+        return f"expected one of {', '.join(map(str, allowed))}{got}" if allowed else f"not allowed{got}"
+    if text.startswith("Invalid RFC3339"):
+        return f"expected {_WORDS['datetime' if 'datetime' in text else 'date']}{got}"
+    if types := re.fullmatch(r"Expected `([^`]+)`(, got `.+`)?(.*)", text):
+        words = [_WORDS.get(word, word) for word in types[1].split(" | ") if word != "null"]
+        bound = types[3].replace("of length >= 1", "that is not empty")
+        return f"expected {' or '.join(words)}{bound}" + (got or f", got {_type_word(value)}")
+    return text[:1].lower() + text[1:].replace("`", "'")
+
+
+def _type_word(value: object) -> str:
+    return "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "something else"
 
 
 def keyed(path: Sequence[str | int], message: str) -> str:

@@ -9,61 +9,27 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import cast
 
 from msgspec.structs import replace
 
 from checklist import definition, lifecycle
-from checklist.definition import Checklist, Item
+from checklist.definition import Binding, Checklist, Item
+from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Event, Started
 from checklist.gate import Gate, decide
-from checklist.lifecycle import GREEN, State
-from checklist.opening import Clock, now, open_store
-from checklist.reading import nearest
+from checklist.lifecycle import GREEN, RefusedError, State
+from checklist.opening import Clock, open_store
+from checklist.reading import FileError, nearest
 from checklist.reports import readiness, status_report
 from checklist.status import Evidence, Facts, FinalCheck, Status
 from checklist.store import Change, ConflictError, Store, StoreError
-from probes.outcome import Outcome
+from checklist.store.toml_file import stamp
+from checklist.tasks import in_thread, is_cancelled
+from probes.outcome import Outcome, now
 from probes.runner import Runner
 
-
-class Started(NamedTuple):
-    """A probe started."""
-
-    run: str
-    item: str
-
-
-class Ended(NamedTuple):
-    """A probe ended; no outcome means that it was cancelled or could not be recorded."""
-
-    run: str
-    item: str
-    outcome: Outcome | None
-
-
-class Changed(NamedTuple):
-    """Facts changed and are on disk. No item means that any may have changed."""
-
-    item: str | None
-
-
-class CheckStarted(NamedTuple):
-    """A check of several items started."""
-
-    run: str
-    items: tuple[str, ...]
-    final: bool
-
-
-class CheckEnded(NamedTuple):
-    """A check ended; for a final check that ran to its end, `record` is its saved record."""
-
-    run: str
-    final: bool
-    record: Path | None
-
-
-Event = Started | Ended | Changed | CheckStarted | CheckEnded
+_WORDS = ("claim", "attestation", "waiver", "reopening", "steps")
+"""The facts that people give."""
 
 
 class Session:
@@ -82,13 +48,19 @@ class Session:
         self.status = store.load()
         self.running: dict[str, str] = {}
         """Ids of the items whose probe is running, with the id of the run."""
+        self.unsaved: str | None = None
+        """Why the last save failed, until one succeeds. Meanwhile the gate is shut: something is missing."""
+        self.unread: str | None = None
+        """Why the files could not be read again, until they can. Meanwhile the gate is shut likewise."""
         self._store = store
         self._runner = runner
         self._clock = clock
         self._listeners: list[Callable[[Event], None]] = []
         self._tasks: dict[str, asyncio.Task[Outcome | None]] = {}
+        self._check: asyncio.Task[readiness.ReadinessCheck] | None = None
         self._marks: list[tuple[str, Facts, Facts]] = []
         self._saving = asyncio.Lock()
+        self._stamps = self._stamp()
 
     @classmethod
     def open(cls, path: Path) -> "Session":
@@ -112,11 +84,45 @@ class Session:
 
     def gate(self) -> Gate:
         """Return the decision as it stands now."""
-        return decide(self.checklist, self.status, self._clock())
+        gate = decide(self.checklist, self.status, self._clock())
+        if self.unsaved:
+            gate = gate.held_by(f"not everything is saved: {self.unsaved}")
+        return gate.held_by(self.unread) if self.unread else gate
 
     def report(self) -> status_report.StatusReport:
         """Return the state of everything now."""
-        return status_report.build(self.checklist, self.status, self._clock())
+        return replace(status_report.build(self.checklist, self.status, self._clock()), gate=self.gate())
+
+    async def refresh(self) -> None:
+        """Take in what others have changed on disk, in the checklist and in its status.
+
+        Raises:
+            FileError: If the checklist cannot be read any more; the last good one stays.
+            StoreError: If its status cannot; likewise.
+        """
+        async with self._saving:
+            self._stamps = self._stamp()
+            try:
+                checklist, status = await in_thread(lambda: (definition.load(self.path), self._store.load()))
+            except (FileError, StoreError) as error:
+                self.unread = str(error)
+                raise
+            self.unread = None
+            if checklist.hash != self.checklist.hash:
+                self.checklist = checklist
+                self._store = open_store(self.path, checklist)
+            elif status == self.status:
+                return
+            self.status = status
+        self._tell(Changed(None))
+
+    async def follow(self) -> None:
+        """Do `refresh` if one of the files has changed since the last time; otherwise nothing."""
+        if self.unread or self._stamp() != self._stamps:
+            await self.refresh()
+
+    def _stamp(self) -> object:
+        return (stamp(self.path), self._store.stamp())
 
     # Marks
 
@@ -124,40 +130,37 @@ class Session:
         """Claim an item resolved, by default today.
 
         Raises:
-            ValueError: If it is manual, or the action or name is empty, or the day has not come yet.
+            RefusedError: If the rules do not allow it; see `lifecycle.claim`.
+            ConflictError: If somebody else changed the same facts since they were shown here.
             StoreError: If it could not be saved.
         """
         _require(by=by, action=action)
-        if self._item(item).probe is None:
-            raise ValueError(f"{item} is manual: nothing can prove a claim about it, so attest it instead")
-        at = self._clock()
+        entry, at = self._item(item), self._clock()
         day = on or at.date()
-        if day > at.date():
-            raise ValueError(f"{day} has not come yet")
         await self._mark(
-            item, "claim", lambda facts: lifecycle.claim(facts, by=by, on=day, action=action, at=at)
+            item,
+            ("claim", "reopening"),
+            lambda facts: lifecycle.claim(facts, entry, by=by, on=day, action=action, at=at),
         )
 
     async def attest(self, item: str, *, by: str, note: str) -> None:
-        """Answer for a manual item by name; raises as `claim`, and `ValueError` if it has a probe."""
+        """Answer for a manual item by name; raises as `claim`."""
         _require(by=by, note=note)
-        definition_ = self._item(item)
-        if definition_.probe is not None:
-            raise ValueError(f"{item} has a probe: only a passing run can prove it, so resolve and check it")
-        at = self._clock()
+        entry, at = self._item(item), self._clock()
         await self._mark(
-            item, "attestation", lambda facts: lifecycle.attest(facts, definition_, by=by, note=note, at=at)
+            item,
+            ("attestation", "reopening"),
+            lambda facts: lifecycle.attest(facts, entry, by=by, note=note, at=at),
         )
 
     async def waive(self, item: str, *, by: str, why: str, until: date) -> None:
-        """Accept an item as it is up to a day; raises as `claim`, and `ValueError` if the day is past."""
+        """Accept an item as it is up to a day; raises as `claim`."""
         _require(by=by, why=why)
-        self._item(item)
-        at = self._clock()
-        if until < at.date():
-            raise ValueError(f"{until} is past: a waiver must hold today at least")
+        entry, at = self._item(item), self._clock()
         await self._mark(
-            item, "waiver", lambda facts: lifecycle.waive(facts, by=by, why=why, until=until, at=at)
+            item,
+            ("waiver", "reopening"),
+            lambda facts: lifecycle.waive(facts, entry, by=by, why=why, until=until, at=at),
         )
 
     async def reopen(self, item: str, *, by: str, why: str) -> None:
@@ -165,18 +168,16 @@ class Session:
         _require(by=by, why=why)
         self._item(item)
         at = self._clock()
-        await self._mark(item, "reopening", lambda facts: lifecycle.reopen(facts, by=by, why=why, at=at))
+        await self._mark(
+            item,
+            ("claim", "attestation", "waiver", "reopening"),
+            lambda facts: lifecycle.reopen(facts, by=by, why=why, at=at),
+        )
 
     async def tick(self, item: str, step: str) -> None:
-        """Tick a step or untick it.
-
-        Raises:
-            ValueError: If the item has no such step.
-            StoreError: If it could not be saved.
-        """
-        if step not in self._item(item).steps:
-            raise ValueError(f"{item} has no step {step!r}")
-        await self._mark(item, "steps", lambda facts: lifecycle.tick(facts, step))
+        """Tick a step or untick it; raises as `claim`."""
+        entry = self._item(item)
+        await self._mark(item, ("steps",), lambda facts: lifecycle.tick(facts, entry, step))
 
     async def undo(self) -> str | None:
         """Take back the last mark made in this session; evidence is no mark and stays.
@@ -185,7 +186,7 @@ class Session:
             The item it was about, or None if there is no mark to take back.
 
         Raises:
-            ConflictError: If somebody else marked the item since.
+            ConflictError: If somebody else changed since what the mark had changed.
             StoreError: If it could not be saved.
         """
         if not self._marks:
@@ -193,8 +194,8 @@ class Session:
         item, before, after = self._marks[-1]
         changed = tuple(word for word in _WORDS if getattr(before, word) != getattr(after, word))
         for word in changed:
-            if getattr(self.status.of(item), word) != getattr(after, word):
-                raise ConflictError(item, word, self.status)
+            if (theirs := getattr(self.status.of(item), word)) != getattr(after, word):
+                raise ConflictError(item, word, theirs, getattr(before, word))
 
         def back(status: Status) -> Status:
             words = {word: getattr(before, word) for word in changed}
@@ -213,80 +214,108 @@ class Session:
             The outcome, or None if the run was cancelled.
 
         Raises:
-            ValueError: If the item is manual, or is running already.
+            RefusedError: If the item is manual, is running already, or comes after one that is not green.
             StoreError: If the outcome could not be saved.
         """
         entry = self._item(item)
         if entry.probe is None:
-            raise ValueError(f"{item} is manual: it has no probe to run")
+            raise RefusedError(f"{item} is manual: it has no probe to run")
         if item in self.running:
-            raise ValueError(f"{item} is running already")
+            raise RefusedError(f"{item} is running already")
+        states = self.states()
+        if closed := [parent for parent in entry.after if states[parent] not in GREEN]:
+            raise RefusedError(f"{item} waits for {', '.join(closed)}: its probe would tell nothing yet")
         run = run or _new_run()
-        task = asyncio.create_task(self._runner.run(entry.probe.use, entry.probe.parameters))
-        self.running[item], self._tasks[item] = run, task
-        self._tell(Started(run, item))
-        outcome: Outcome | None = None
+        self.running[item] = run
+        task = self._tasks[item] = asyncio.create_task(self._look(entry, entry.probe, run))
         try:
-            found = await task
-            await self._record(entry, Evidence(outcome=found, run=run, item=entry.hash))
-            outcome = found
+            return await task
         except asyncio.CancelledError:
-            if (current := asyncio.current_task()) is not None and current.cancelling():
+            if is_cancelled():
                 task.cancel()
                 raise
+            return None
+
+    async def _look(self, item: Item, probe: Binding, run: str) -> Outcome | None:
+        self._tell(Started(run, item.id))
+        recorded: Outcome | None = None
+        try:
+            found = await self._runner.run(probe.use, probe.parameters)
+            await self._record(item, Evidence(outcome=found, run=run, item=item.hash))
+            recorded = found
         finally:
-            del self.running[item], self._tasks[item]
-            self._tell(Ended(run, item, outcome))
-        return outcome
+            del self.running[item.id], self._tasks[item.id]
+            self._tell(Ended(run, item.id, recorded))
+        return recorded
 
     def cancel(self, item: str | None = None) -> None:
-        """Cancel the run of an item, or all runs; nothing is recorded for them."""
+        """Cancel the run of an item, or all runs and the check that they belong to."""
+        if item is None and self._check is not None:
+            self._check.cancel()
         for name, task in list(self._tasks.items()):
             if item in (None, name):
                 task.cancel()
 
-    async def check(self, items: Iterable[str] | None = None) -> readiness.ReadinessCheck:
+    async def check(self, items: Iterable[str] | None = None) -> readiness.ReadinessCheck | None:
         """Run several probes side by side; without a choice of items, this is the final check.
 
-        An item whose `after` items are not green when its turn comes is not run. A final check is recorded
-        only if no run of it was cancelled.
+        An item whose `after` items are not green when its turn comes is not run. A final check counts only
+        if no run of it was cancelled, the checklist is still the same at its end, and its record is saved.
+
+        Returns:
+            The record of the check, or None if it was stopped.
 
         Raises:
-            ValueError: If an item is not known.
+            RefusedError: If an item is not known, or a check is running already.
+            FileError: If the checklist cannot be read any more.
             StoreError: If something could not be saved.
-            OSError: If the record of a final check could not be saved.
         """
-        final = items is None
-        chosen = {name: self._item(name) for name in (self.checklist.by_id if items is None else items)}
-        run, started = _new_run(), self._clock()
-        ready = {name: entry for name, entry in chosen.items() if entry.probe is not None}
-        self._tell(CheckStarted(run, tuple(ready), final))
-        record: Path | None = None
+        if self._check is not None:
+            raise RefusedError("a check is running already")
+        task = self._check = asyncio.create_task(self._check_items(None if items is None else list(items)))
         try:
-            whole = await self._run_in_order(ready, run)
-            if final and whole:
-                await self._close_final_check(run, started)
-            result = readiness.build(self.report(), run=run, final=final and whole, time=self._clock())
-            if result.final:
-                try:
-                    record = await asyncio.to_thread(readiness.save, result, self.path.resolve().parent)
-                except OSError:
-                    # Without its record a final check is none.
-                    await self._save(Change(lambda status: replace(status, final_check=None)))
-                    raise
+            return await task
+        except asyncio.CancelledError:
+            if is_cancelled():
+                task.cancel()
+                raise
+            return None
+        except ExceptionGroup as group:
+            raise _first(group) from None
         finally:
-            self._tell(CheckEnded(run, final, record))
-        return result
+            self._check = None
 
     async def close(self) -> None:
         """End every run and everything that was started for it; return when nothing is left."""
         self.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        tasks = [*self._tasks.values(), *([self._check] if self._check else [])]
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._runner.close()
 
     # Inside
 
-    async def _run_in_order(self, ready: dict[str, Item], run: str) -> bool:
+    async def _check_items(self, items: list[str] | None) -> readiness.ReadinessCheck:
+        await self.refresh()
+        checklist, final = self.checklist, items is None
+        chosen = {name: self._item(name) for name in (checklist.by_id if items is None else items)}
+        run, started = _new_run(), self._clock()
+        ready = {name: entry for name, entry in chosen.items() if entry.probe is not None}
+        self._tell(CheckStarted(run, tuple(ready), final))
+        whole, record = False, None
+        try:
+            whole = await self._run_in_order(checklist, ready, run)
+            await self.refresh()
+            counts = final and whole and self.checklist.hash == checklist.hash
+            if counts:
+                await self._close_final_check(run, started)
+            result = readiness.build(self.report(), run=run, final=counts, time=self._clock())
+            if counts:
+                record = await self._save_record(result)
+        finally:
+            self._tell(CheckEnded(run, final, whole, record))
+        return result
+
+    async def _run_in_order(self, checklist: Checklist, ready: dict[str, Item], run: str) -> bool:
         """Run each probe as soon as the items it comes after have run; tell whether none was cancelled."""
         finished = {name: asyncio.Event() for name in ready}
         whole = True
@@ -297,12 +326,14 @@ class Session:
                 for parent in entry.after:
                     if parent in finished:
                         await finished[parent].wait()
-                states = self.states()
+                states = lifecycle.states(checklist, self.status, self._clock())
                 if all(states[parent] in GREEN for parent in entry.after):
-                    while entry.id in self._tasks:
-                        await asyncio.wait([self._tasks[entry.id]])
-                        await asyncio.sleep(0)
-                    whole = await self.run(entry.id, run) is not None and whole
+                    if running := self._tasks.get(entry.id):
+                        await asyncio.wait([running])
+                    try:
+                        whole = await self.run(entry.id, run) is not None and whole
+                    except RefusedError:
+                        whole = False  # somebody changed what it comes after at this very moment
             finally:
                 finished[entry.id].set()
 
@@ -327,6 +358,16 @@ class Session:
 
         await self._save(Change(close))
 
+    async def _save_record(self, result: readiness.ReadinessCheck) -> Path:
+        folder = self.path.resolve().parent
+        try:
+            return await in_thread(lambda: readiness.save(result, folder))
+        except OSError as error:
+            # Without its record a final check is none.
+            await self._save(Change(lambda status: replace(status, final_check=None)))
+            why = error.strerror or error
+            raise StoreError(f"the final check does not count: its record was not saved: {why}") from None
+
     async def _record(self, item: Item, evidence: Evidence) -> None:
         moment = self._clock()
 
@@ -335,7 +376,7 @@ class Session:
 
         await self._save(Change(record), item.id)
 
-    async def _mark(self, item: str, fact: str, mark: Callable[[Facts], Facts]) -> None:
+    async def _mark(self, item: str, facts: tuple[str, ...], mark: Callable[[Facts], Facts]) -> None:
         made: list[tuple[str, Facts, Facts]] = []
 
         def apply(status: Status) -> Status:
@@ -343,15 +384,19 @@ class Session:
             made.append((item, before, mark(before)))
             return status.having(item, made[-1][2])
 
-        await self._save(Change(apply, item, (fact,)))
+        await self._save(Change(apply, item, facts))
         self._marks += made
 
     async def _save(self, change: Change, item: str | None = None) -> None:
         # The status on screen is replaced only by one that is on disk.
         async with self._saving:
+            known = self.status
             try:
-                self.status = await asyncio.to_thread(self._store.apply, change, self.status)
-            except StoreError:
+                self.status = await in_thread(lambda: self._store.apply(change, known))
+                self.unsaved = None
+            except StoreError as error:
+                if not isinstance(error, ConflictError):
+                    self.unsaved = str(error)
                 await self._reload()
                 raise
         self._tell(Changed(change.item or item))
@@ -359,36 +404,38 @@ class Session:
     async def _reload(self) -> None:
         """Show what is on disk, whatever was meant to be there."""
         with contextlib.suppress(StoreError):
-            found = await asyncio.to_thread(self._store.load)
-            if found != self.status:
-                self.status = found
-                self._tell(Changed(None))
+            self.status = await in_thread(self._store.load)
+        self._tell(Changed(None))
 
     def _item(self, item: str) -> Item:
         try:
             return self.checklist.by_id[item]
         except KeyError:
             near = nearest(item, self.checklist.by_id)
-            raise ValueError(f"no item is called {item!r}{near}") from None
+            raise RefusedError(f"no item is called {item!r}{near}") from None
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
 
 
-_WORDS = ("claim", "attestation", "waiver", "reopening", "steps")
-"""The facts that people give."""
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """Return the first exception of a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return cast("Exception", error)
 
 
 def _require(**texts: str) -> None:
     words = {"by": "who says so (--by)", "action": "what was done", "note": "what was seen", "why": "why"}
     for name, text in texts.items():
         if not text.strip():
-            raise ValueError(f"say {words[name]}")
+            raise RefusedError(f"say {words[name]}")
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"{name}: this is not UTF-8 text") from None
+            raise RefusedError(f"{name}: this is not UTF-8 text") from None
 
 
 def _new_run() -> str:

@@ -49,12 +49,14 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True):
         why: The reason.
         until: The last day on which it holds.
         at: When it was recorded.
+        item: Hash of the item's definition at that time.
     """
 
     by: str
     why: str
     until: date
     at: Moment
+    item: str
 
 
 class Reopening(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,12 @@
 """How the command ends, and the only place that writes to standard error."""
 
+import contextlib
 import sys
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NoReturn
 
-from checklist.lifecycle import GREEN
+from checklist.lifecycle import GREEN, State
 from checklist.reports.status_report import ItemReport, StatusReport
 from probes.clean import strip
 from probes.outcome import Verdict
@@ -14,13 +16,13 @@ class Exit(IntEnum):
     """What the exit code of the command means; the same for every format."""
 
     GO = 0
-    """The gate is open; or the items that were asked for are verified; or the change is saved."""
+    """The gate is open; or the items asked for are verified or attested; or the change is saved."""
     NO_GO = 1
     """The gate is closed; or an item that was asked for is not verified."""
     USAGE = 2
     """The checklist, its status or the call is wrong; nothing was changed."""
     UNKNOWN = 3
-    """Not GO, no item failed, and at least one probe could not tell."""
+    """Not GO, no item failed or is degraded, and at least one probe could not tell."""
     INTERRUPTED = 130
     """Stopped from the keyboard: 128 + SIGINT."""
 
@@ -34,23 +36,29 @@ def of_outcome(verdict: Verdict) -> Exit:
 
 def of_gate(report: StatusReport) -> Exit:
     """Return the exit code for the gate."""
-    return Exit.GO if report.gate.go else _closed(report.items)
+    if report.gate.go:
+        return Exit.GO
+    return _shut(item for item in report.items if item.severity == "blocker" and item.state not in GREEN)
 
 
-def of_items(items: tuple[ItemReport, ...]) -> Exit:
-    """Return the exit code for a choice of items: each must be green."""
-    return Exit.GO if all(item.state in GREEN for item in items) else _closed(items)
+def of_items(items: Iterable[ItemReport]) -> Exit:
+    """Return the exit code for a choice of items: each must be proven; a waiver is no proof."""
+    unproven = [item for item in items if item.state not in (State.VERIFIED, State.ATTESTED)]
+    return _shut(unproven) if unproven else Exit.GO
 
 
-def _closed(items: tuple[ItemReport, ...]) -> Exit:
-    verdicts = [item.evidence.verdict if item.evidence else None for item in items if item.state not in GREEN]
-    doubtful = Verdict.UNKNOWN in verdicts and Verdict.FAIL not in verdicts and Verdict.WARN not in verdicts
+def _shut(items: Iterable[ItemReport]) -> Exit:
+    verdicts = {item.evidence.verdict for item in items if item.evidence}
+    doubtful = Verdict.UNKNOWN in verdicts and not verdicts & {Verdict.FAIL, Verdict.WARN}
     return Exit.UNKNOWN if doubtful else Exit.NO_GO
 
 
 def narrate(text: str) -> None:
-    """Say something about what is going on, on standard error."""
-    print(strip(text), file=sys.stderr, flush=True)  # noqa: T201  # this is the place that prints
+    """Say something about what is going on, in one line on standard error, if anybody listens there."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(" ".join(strip(text).splitlines()) + "\n")
+            sys.stderr.flush()
 
 
 def refuse(message: str) -> NoReturn:

@@ -4,8 +4,6 @@ What a command needs is imported inside it: `gonogo status` in a pipeline loads 
 client library.
 """
 
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -14,12 +12,14 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
-from cli.exits import Exit, narrate, of_gate, of_items, of_outcome, refuse
+from cli.exits import Exit, narrate, of_gate, of_items, refuse
+from cli.options import DEFAULT, by_option, checklist_option, format_option, output_option, put
+from cli.probe import probe
 
 if TYPE_CHECKING:
-    from checklist.session import Event, Session
+    from checklist.events import Event
+    from checklist.session import Session
 
-DEFAULT = "checklist.toml"
 T = TypeVar("T")
 
 
@@ -28,9 +28,15 @@ class Door(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `gonogo [CHECKLIST]` as `gonogo console [CHECKLIST]`."""
-        if not args or (args[0] not in self.commands and not args[0].startswith("-")):
+        if not args or self._is_checklist(args[0]):
             args = ["console", *args]
         return super().parse_args(ctx, args)
+
+    def _is_checklist(self, word: str) -> bool:
+        """Tell a path from a mistyped command: it is there, or it looks like one."""
+        if word in self.commands or word.startswith("-"):
+            return False
+        return Path(word).exists() or "/" in word or "." in word
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,38 +51,7 @@ def command() -> None:
     """
 
 
-def checklist_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--checklist PATH`."""
-    return click.option(
-        "--checklist",
-        type=click.Path(path_type=Path),
-        help=f"The checklist. Default: {DEFAULT} here or in a parent folder.",
-    )(function)
-
-
-def format_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--format text|json`."""
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="For people or for programs.",
-    )(function)
-
-
-def output_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `-o FILE`."""
-    return click.option(
-        "-o", "--output", type=click.Path(path_type=Path), help="Write there instead of to standard output."
-    )(function)
-
-
-def by_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--by NAME`."""
-    return click.option("--by", help="Who says so. Default: git's user.name, then the login name.")(function)
-
+command.add_command(probe)
 
 DATE = click.DateTime(["%Y-%m-%d"])
 
@@ -101,10 +76,11 @@ def console(path: Path | None, checklist: Path | None) -> None:
 def status(form: str, output: Path | None, checklist: Path | None) -> None:
     """Show the gate and every item from what is recorded. Runs nothing."""
     from checklist import definition
-    from checklist.opening import now, open_store
+    from checklist.opening import open_store
     from checklist.reading import FileError
     from checklist.reports import status_report, text
     from checklist.store import StoreError
+    from probes.outcome import now
 
     path = _find(checklist)
     try:
@@ -113,7 +89,7 @@ def status(form: str, output: Path | None, checklist: Path | None) -> None:
         report = status_report.build(known, open_store(path, known).load(), moment)
     except (FileError, StoreError) as error:
         refuse(str(error))
-    _put(text.status(report, moment) if form == "text" else status_report.encode(report), output)
+    put(text.status(report, moment) if form == "text" else status_report.encode(report), output)
     sys.exit(of_gate(report))
 
 
@@ -129,18 +105,16 @@ def check(ids: tuple[str, ...], form: str, output: Path | None, checklist: Path 
     session = _open(_find(checklist))
     session.listen(_narrator())
     result = _run(session, lambda: session.check(ids or None))
-    report = session.report()
+    if result is None:
+        _interrupted()
+    chosen = tuple(item for item in result.items if item.id in ids)
     if form == "json":
-        _put(status_report.encode(result), output)
-    elif result.final or not ids:
-        _put(text.status(report, result.time), output)
+        put(status_report.encode(result), output)
+    elif ids:
+        put(text.checked(chosen, result.run), output)
     else:
-        _put(
-            "".join(text.outcome(item.evidence) for item in report.items if item.id in ids and item.evidence),
-            output,
-        )
-    chosen = tuple(item for item in report.items if item.id in ids)
-    sys.exit(of_items(chosen) if ids else of_gate(report))
+        put(text.status(session.report(), result.time), output)
+    sys.exit(of_items(chosen) if ids else of_gate(session.report()))
 
 
 @command.command()
@@ -194,81 +168,6 @@ def reopen(id_: str, why: str, by: str | None, checklist: Path | None) -> None:
     narrate(f"{id_}: reopened")
 
 
-@command.command(context_settings={"ignore_unknown_options": True})
-@click.argument("use", required=False)
-@click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--list", "list_", is_flag=True, help="List the installed probes.")
-@format_option
-@output_option
-def probe(use: str | None, parameters: tuple[str, ...], list_: bool, form: str, output: Path | None) -> None:
-    """Run one probe by hand, without a checklist.
-
-    A VALUE that starts with [ or { is read as TOML; ${NAME} is taken from the environment.
-    """
-    import asyncio
-
-    from checklist.reports import text
-    from checklist.reports.status_report import encode
-    from probes import registry
-    from probes.outcome import Outcome
-    from probes.runner import Runner
-
-    if list_ or use is None:
-        _put("".join(f"{name}\n" for name in registry.names()), output)
-        sys.exit(Exit.GO if list_ else Exit.USAGE)
-    raw = dict(_parameter(word) for word in parameters)
-    _refuse_bad_parameters(use, raw)
-
-    async def once() -> Outcome:
-        runner = Runner(Path.cwd())
-        try:
-            return await runner.run(use, raw, lax=True)
-        finally:
-            await runner.close()
-
-    try:
-        outcome = asyncio.run(once())
-    except KeyboardInterrupt:
-        _interrupted()
-    _put(text.outcome(outcome) if form == "text" else encode(outcome), output)
-    sys.exit(of_outcome(outcome.verdict))
-
-
-def _parameter(word: str) -> tuple[str, object]:
-    import tomllib
-
-    key, equals, value = word.partition("=")
-    if not equals or not key:
-        refuse(f"{word!r}: expected KEY=VALUE")
-    if value.startswith(("[", "{")):
-        try:
-            return key, tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError as error:
-            refuse(f"{key}: not a TOML value: {error}")
-    return key, value
-
-
-def _refuse_bad_parameters(use: str, raw: dict[str, object]) -> None:
-    """Tell a wrong call (exit 2) from a probe that could not tell (exit 3)."""
-    import msgspec
-
-    from checklist.reading import explain, keyed
-    from probes import registry
-    from probes.outcome import CannotTell
-    from probes.parameters import convert, expand
-
-    try:
-        kind = registry.find(use).parameters
-        convert(expand(raw).values, kind, lax=True)
-    except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
-        refuse(str(error))
-    except msgspec.ValidationError as error:
-        path, message = explain(error, raw, {"": kind.__struct_fields__})
-        refuse(f"probe {use}: {keyed(path, message)}")
-    except CannotTell:
-        pass  # an unset variable is the probe's own doubt: unknown, config
-
-
 def _find(path: Path | None) -> Path:
     """Return the checklist that is meant: the one named, or the nearest above the current folder."""
     if path is not None:
@@ -295,6 +194,8 @@ def _run(session: "Session", action: Callable[[], Awaitable[T]]) -> T:
     """Do one thing with a session and end everything it started, whatever happens."""
     import asyncio
 
+    from checklist.lifecycle import RefusedError
+    from checklist.reading import FileError
     from checklist.store import StoreError
 
     async def whole() -> T:
@@ -305,12 +206,8 @@ def _run(session: "Session", action: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(whole())
-    except (ValueError, StoreError, OSError) as error:
+    except (RefusedError, FileError, StoreError) as error:
         refuse(str(error))
-    except ExceptionGroup as group:
-        refuse("; ".join(str(error) for error in group.exceptions))
-    except KeyboardInterrupt:
-        _interrupted()
 
 
 def _interrupted() -> NoReturn:
@@ -320,8 +217,8 @@ def _interrupted() -> NoReturn:
 
 def _narrator() -> "Callable[[Event], None]":
     """Return a listener that tells on standard error what is going on."""
+    from checklist.events import CheckStarted, Ended
     from checklist.reports import text
-    from checklist.session import CheckStarted, Ended
 
     total = done = 0
 
@@ -342,37 +239,17 @@ def _narrator() -> "Callable[[Event], None]":
 
 def _name(by: str | None) -> str:
     """Return who is speaking: `--by`, else git's user.name, else the login name."""
-    from checklist.operator import name
+    from checklist.identity import name
 
     return by if by is not None else name()
-
-
-def _put(data: str | bytes, output: Path | None) -> None:
-    """Write data where it was asked for; standard output carries nothing else."""
-    from probes.clean import strip
-
-    raw = strip(data).encode() if isinstance(data, str) else data
-    if output is None:
-        try:
-            sys.stdout.buffer.write(raw)
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            # Whoever read us had enough; the usual death of a program in a pipe. Click would say 1: NO-GO.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
-        return
-    from checklist.store.toml_file import write_durably
-
-    try:
-        write_durably(output, raw)
-    except OSError as error:
-        refuse(f"{output}: not written: {error.strerror}")
 
 
 def main() -> None:
     """Run the command; every ending has its exit code."""
     try:
         command.main(standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.USAGE)

@@ -5,13 +5,14 @@ Its envelope (`status`, `releaseId`, `description`, `checks` with `componentId`,
 APIs" (draft-inadarei-api-health-check-06); `checklist`, `gate`, `run`, `final` and `items` are ours.
 """
 
-import os
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from checklist import durable
 from checklist.gate import Gate
 from checklist.reports.status_report import ChecklistReport, ItemReport, StatusReport, encode
 from probes.outcome import Figure, Moment, Verdict
@@ -121,13 +122,7 @@ def save(record: ReadinessCheck, folder: Path) -> Path:
     stem = f"readiness_check_{record.time:%Y%m%d_%H%M%S}"
     for number in range(1, 1000):
         path = reports / (f"{stem}.json" if number == 1 else f"{stem}_{number}.json")
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            continue
-        with os.fdopen(handle, "wb") as file:
-            file.write(encode(record))
-            file.flush()
-            os.fsync(file.fileno())
-        return path
+        with contextlib.suppress(FileExistsError):
+            durable.create(path, encode(record))
+            return path
     raise FileExistsError(f"{reports}: a thousand records of the same second")

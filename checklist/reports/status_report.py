@@ -35,6 +35,7 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
         days_late: By how many days.
         probe: The name of its probe; None for a manual item.
         evidence: The newest outcome of its probe.
+        run: The id of the run that it is from.
 
     The other attributes are those of the item and its facts.
     """
@@ -56,6 +57,9 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
     waiver: Waiver | None
     reopening: Reopening | None
     evidence: Outcome | None
+    run: str | None
+    after: tuple[str, ...]
+    links: tuple[str, ...]
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +96,9 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
                 waiver=facts.waiver,
                 reopening=facts.reopening,
                 evidence=facts.evidence.outcome if facts.evidence else None,
+                run=facts.evidence.run if facts.evidence else None,
+                after=item.after,
+                links=item.links,
             )
         )
     return StatusReport(

@@ -1,5 +1,6 @@
 """Reports as plain text for a terminal or a log. One glyph and one word a state: nothing rests on colour."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from checklist.lifecycle import State, counts
@@ -26,8 +27,9 @@ def status(report: StatusReport, now: datetime) -> str:
     """Return the gate, its reasons and every item."""
     head = report.checklist
     name = " · ".join(part for part in (head.title, head.release, head.environment) if part)
-    lines = [f"{report.gate.line}  {name}", ""]
-    lines += [f"  {reason}" for reason in report.gate.reasons]
+    lines = [f"{report.gate.line}  {name}"]
+    if report.gate.reasons:
+        lines += ["", *(f"  {reason}" for reason in report.gate.reasons)]
     section = ""
     width = max((len(item.id) for item in report.items), default=0)
     for item in report.items:
@@ -35,9 +37,13 @@ def status(report: StatusReport, now: datetime) -> str:
             section = item.section
             lines += ["", section]
         lines.append(f"  {GLYPHS[item.state]} {item.id:<{width}}  {item.state:<9}  {item.title}")
-        lines += [f"    {' ' * width}{detail}" for detail in _details(item, now)]
-    lines += ["", summary(report)]
-    return "\n".join(lines) + "\n"
+        lines += [f"    {' ' * width}  {detail}" for detail in _details(item, now)]
+    return _lines([*lines, "", summary(report)])
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """Join lines. A line break inside one, from outside, must not make it look like two of ours."""
+    return "".join(" ".join(line.splitlines()) + "\n" for line in lines)
 
 
 def summary(report: StatusReport) -> str:
@@ -72,14 +78,28 @@ def _details(item: ItemReport, now: datetime) -> list[str]:
     return lines
 
 
-def outcome(found: Outcome) -> str:
-    """Return an outcome with its evidence line by line."""
+def outcome(found: Outcome, name: str | None = None) -> str:
+    """Return an outcome with its evidence line by line, under the name of the item or else of the probe."""
     reason = f" ({found.reason})" if found.reason else ""
-    lines = [
-        f"{VERDICT_GLYPHS[found.verdict]} {found.probe}: {found.verdict}{reason}: {found.summary}",
-        *(f"  {VERDICT_GLYPHS[check.verdict]} {check_line(check)}" for check in found.checks),
-    ]
-    return "\n".join(lines) + "\n"
+    head = f"{VERDICT_GLYPHS[found.verdict]} {name or found.probe}: {found.verdict}{reason}: {found.summary}"
+    lines = (f"  {VERDICT_GLYPHS[check.verdict]} {check_line(check)}" for check in found.checks)
+    return _lines([head, *lines])
+
+
+def checked(items: Iterable[ItemReport], run: str) -> str:
+    """Return what a run found about each of some items, or why it did not look at one."""
+    return "".join(
+        outcome(item.evidence, item.id)
+        if item.evidence and item.run == run
+        else _lines([f"{GLYPHS[item.state]} {item.id}: {_not_run(item)}"])
+        for item in items
+    )
+
+
+def _not_run(item: ItemReport) -> str:
+    if item.probe is None:
+        return f"{item.state}: manual, so there is nothing to run"
+    return f"not run: waits for {', '.join(item.after)}" if item.after else "not run"
 
 
 def check_line(check: Check) -> str:

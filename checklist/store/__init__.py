@@ -27,14 +27,24 @@ class StoreError(Exception):
 class ConflictError(StoreError):
     """Another writer changed the same fact of the same item first."""
 
-    def __init__(self, item: str, fact: str, status: Status) -> None:
-        """Take the fact in dispute, and the status as the other writer left it."""
+    def __init__(self, item: str, fact: str, theirs: object, meant: object) -> None:
+        """Take the fact in dispute, as the other writer left it and as it was to become."""
         super().__init__(
-            f"{item}: its {fact} was changed by somebody else meanwhile; look at it and try again"
+            f"{item}: somebody else changed its {fact} meanwhile. It is now {_said(theirs)}; not saved:"
+            f" {_said(meant)}. Look at it, and mark it again if yours should stand."
         )
         self.item = item
         self.fact = fact
-        self.status = status
+
+
+def _said(fact: object) -> str:
+    """Return a fact in a few words."""
+    if fact is None or fact == ():
+        return "none"
+    if isinstance(fact, tuple):
+        return ", ".join(map(str, fact))
+    said = [getattr(fact, name) for name in ("action", "note", "why") if hasattr(fact, name)]
+    return f'"{said[0]}" by {getattr(fact, "by", "?")}' if said else str(fact)
 
 
 class Store(Protocol):
@@ -46,6 +56,9 @@ class Store(Protocol):
         Raises:
             StoreError: If there is one but it cannot be read.
         """
+
+    def stamp(self) -> object:
+        """Return something that is equal as long as nobody has changed what is stored. Cheap."""
 
     def apply(self, change: Change, known: Status) -> Status:
         """Apply one change and return the status after it. When this returns, the change is on disk.

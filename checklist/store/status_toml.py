@@ -1,7 +1,7 @@
 """The status as TOML text: flat, one short table an item, so that people can read it and git can merge it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,11 +28,21 @@ _WORDS: Mapping[str, tuple[type[msgspec.Struct], Mapping[str, str]]] = {
     ),
     "waiver": (
         Waiver,
-        {"waived_by": "by", "waived_until": "until", "waived_at": "at", "waived_because": "why"},
+        {
+            "waived_by": "by",
+            "waived_until": "until",
+            "waived_at": "at",
+            "waived_because": "why",
+            "waived_item": "item",
+        },
     ),
     "reopening": (Reopening, {"reopened_by": "by", "reopened_at": "at", "reopened_because": "why"}),
 }
 
+
+_LAST_YEAR = 9999
+_LAST_ZONE = timezone(timedelta(hours=-12))
+"""Where a day ends last."""
 
 _SAME: Mapping[str, str] = {}
 T = TypeVar("T")
@@ -114,8 +124,10 @@ def parse_status(text: str, path: Path) -> Status:
 
 def _facts(table: dict[str, object], where: tuple[str, ...]) -> Facts:
     if type(day := table.get("resolved_on")) is date:
-        # Where only the day is known, evidence proves the claim if it is younger than that whole day.
-        table.setdefault("resolved_at", datetime.combine(day, time.max).astimezone())
+        # Where only the day is known, evidence proves the claim if it is younger than that day everywhere.
+        if day.year >= _LAST_YEAR:
+            raise Wrong((*where, "resolved_on"), f"{day} is not a day on which something was resolved")
+        table.setdefault("resolved_at", datetime.combine(day, time.max, _LAST_ZONE))
     given: dict[str, object] = {}
     for fact, (kind, keys) in _WORDS.items():
         if present := {field: table.pop(key) for key, field in keys.items() if key in table}:
@@ -139,8 +151,7 @@ def _convert(raw: object, kind: type[T], where: tuple[str, ...], keys: Mapping[s
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        fields = getattr(kind, "__struct_fields__", ())
-        path, message = explain(error, raw, {"": fields})
+        path, message = explain(error, raw, {"": kind})
         for field, key in keys.items():
             message = message.replace(f"{field!r}", f"{key!r}") if "needs a key" in message else message
         inner = tuple(keys.get(part, part) if isinstance(part, str) else part for part in path)

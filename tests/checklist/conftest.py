@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from checklist import definition
-from checklist.session import Session, now, open_store
+from checklist.opening import open_store
+from checklist.session import Session
+from probes.outcome import now
 from probes.runner import Runner
 
 OpenSession = Callable[..., Session]

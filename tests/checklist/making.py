@@ -137,7 +137,17 @@ def attestation(about: Item, at: datetime = SAID) -> Attestation:
 
 
 def waiver(until: date = TODAY, at: datetime = SAID) -> Waiver:
-    return Waiver(by="Bob", why="next week", until=until, at=at)
+    """Return a waiver; `bound` says for what."""
+    return Waiver(by="Bob", why="next week", until=until, at=at, item="")
+
+
+def bound(status: Status, whole: Checklist) -> Status:
+    """Return the status with every waiver given for the item as the checklist has it."""
+    for name, facts in status.items.items():
+        if facts.waiver and not facts.waiver.item and name in whole.by_id:
+            given = replace(facts.waiver, item=whole.by_id[name].hash)
+            status = status.having(name, replace(facts, waiver=given))
+    return status
 
 
 def reopening(at: datetime = SAID) -> Reopening:

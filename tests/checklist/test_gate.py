@@ -16,6 +16,7 @@ from tests.checklist.making import (
     NOW,
     TODAY,
     attestation,
+    bound,
     checklist,
     claim,
     days,
@@ -41,7 +42,7 @@ GOOD = proven(LIST)
 
 def with_(item_: str, **facts: object) -> Status:
     """Return the good status with other facts for one item."""
-    return sealed(GOOD.having(item_, replace(GOOD.of(item_), **facts)))
+    return sealed(bound(GOOD.having(item_, replace(GOOD.of(item_), **facts)), LIST))
 
 
 def with_final(**fields: object) -> Status:
@@ -117,6 +118,24 @@ SPOILT: dict[str, tuple[Checklist, Status, datetime, str]] = {
         with_("cache", evidence=evidence(CACHE, "fail"), waiver=waiver(days(-1))),
         NOW,
         "cache: fails",
+    ),
+    "waived, then edited": (
+        LIST,
+        with_("cache", evidence=None, waiver=replace(waiver(), item=item("cache", title="other").hash)),
+        NOW,
+        "cache: its probe has never run",
+    ),
+    "waived in the future": (
+        LIST,
+        with_("cache", evidence=evidence(CACHE, "fail"), waiver=waiver(at=hours(0.001))),
+        NOW,
+        "cache: fails",
+    ),
+    "attested in the future": (
+        LIST,
+        with_("sign-off", attestation=attestation(SIGN, hours(0.001))),
+        NOW,
+        "sign-off: its attestation is dated in the future",
     ),
     "no final check": (LIST, replace(GOOD, final_check=None), NOW, "no final check has run"),
     "changed since": (LIST, replace(GOOD, revision=8), NOW, "something changed after the final check"),
@@ -196,7 +215,8 @@ def test_a_waived_item_opens_the_gate_and_stays_in_sight() -> None:
     gate = decide(LIST, with_("cache", **facts), NOW)
     assert (gate.go, gate.waived) == (True, {"cache": days(10)})
     assert gate.line == "GO, 1 waived until 2025-07-07"
-    status = sealed(with_("cache", **facts).having("sign-off", Facts(waiver=waiver(days(3)))))
+    status = with_("cache", **facts).having("sign-off", Facts(waiver=waiver(days(3))))
+    status = sealed(bound(status, LIST))
     assert decide(LIST, status, NOW).line == "GO, 2 waived until 2025-06-30"
     assert decide(LIST, replace(status, final_check=None), NOW).line.startswith("NO-GO, 2 waived")
 
@@ -262,7 +282,11 @@ def mostly(good: T, *spoilt: T) -> st.SearchStrategy[T]:
 
 BACKS = mostly(None, *(reopening(hours(h)) for h in (-3, -2, -1, -0.75)))
 CLAIMS = mostly(None, *(claim(hours(h)) for h in (-3, -2, -1, -0.75, 1)))
-WAIVERS = mostly(None, *(waiver(days(day), hours(h)) for day in (-1, 0, 1) for h in (-3, -0.75)))
+WAIVERS = mostly(
+    None,
+    *(waiver(days(day), hours(h)) for day in (-1, 0, 1) for h in (-3, -0.75, 1)),
+    replace(waiver(), item="sha256:other"),
+)
 CLOCKS = mostly(NOW, *(hours(h) for h in (-30, -0.75, 12, 22, 23, 24, 48)))
 WHEN_SEEN = (-30, -24, -3, -2, -0.75, -0.25, 0, 0.5, 30)
 
@@ -279,7 +303,8 @@ def proofs(about: Item) -> st.SearchStrategy[Evidence | None]:
 def attestations(about: Item) -> st.SearchStrategy[Attestation | None]:
     good, edited = attestation(about), replace(about, title="other")
     return mostly(
-        None if about.probe else good, None, good, attestation(edited), attestation(about, hours(-3))
+        None if about.probe else good,
+        *(None, good, attestation(edited), attestation(about, hours(-3)), attestation(about, hours(1))),
     )
 
 
@@ -317,21 +342,32 @@ def worlds(draw: st.DrawFn) -> World:
         )
     )
     revision = draw(mostly(7, 6, 8))
-    status = Status(revision=revision, items=known, final_check=check)
+    status = bound(Status(revision=revision, items=known, final_check=check), whole)
     return World(whole, draw(mostly(sealed(status), status)), draw(CLOCKS))
+
+
+def is_waived(world: World, name: str) -> bool:
+    """Tell in the plainest words whether a waiver holds now for this very item."""
+    about, facts = world.whole.by_id[name], world.status.of(name)
+    if (word := facts.waiver) is None:
+        return False
+    given = word.at <= world.now and (facts.reopening is None or word.at > facts.reopening.at)
+    return given and word.item == about.hash and world.now.date() <= word.until
 
 
 def stands(world: World, name: str) -> bool:
     """Tell in the plainest words whether an item is verified, attested or validly waived."""
     about, facts = world.whole.by_id[name], world.status.of(name)
     back = facts.reopening.at if facts.reopening else None
-    if facts.waiver and world.now.date() <= facts.waiver.until and (not back or facts.waiver.at > back):
+    if is_waived(world, name):
         return True
     if not all(stands(world, parent) for parent in about.after):
         return False
     if about.probe is None:
         sworn = facts.attestation
-        return sworn is not None and sworn.item == about.hash and (not back or sworn.at > back)
+        if sworn is None or sworn.at > world.now:
+            return False
+        return sworn.item == about.hash and (not back or sworn.at > back)
     if (proof := facts.evidence) is None:
         return False
     at = proof.outcome.started_at
@@ -347,7 +383,7 @@ def stands(world: World, name: str) -> bool:
 def in_final_check(world: World, name: str) -> bool:
     """Tell whether the final check itself is what proves an item that nothing else accounts for."""
     about, facts, check = world.whole.by_id[name], world.status.of(name), world.status.final_check
-    if about.probe is None or (facts.waiver and world.now.date() <= facts.waiver.until):
+    if about.probe is None or is_waived(world, name):
         return True
     return check is not None and facts.evidence is not None and facts.evidence.run == check.run
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -6,12 +7,13 @@ from msgspec.structs import replace
 
 from checklist import lifecycle
 from checklist.definition import Checklist, Item
-from checklist.lifecycle import GREEN, State
+from checklist.lifecycle import GREEN, RefusedError, State
 from checklist.status import Facts, Status
 from tests.checklist.making import (
     LOOKED,
     NOW,
     attestation,
+    bound,
     checklist,
     claim,
     days,
@@ -37,7 +39,8 @@ def passed(at: float = -1) -> dict[str, Any]:
 
 
 def state(of: Item, facts: Facts, now: datetime = NOW) -> State:
-    return lifecycle.states(checklist(of), Status(items={of.id: facts}), now)[of.id]
+    whole = checklist(of)
+    return lifecycle.states(whole, bound(Status(items={of.id: facts}), whole), now)[of.id]
 
 
 SECOND = 1 / 3600
@@ -102,6 +105,9 @@ SENSED: dict[str, tuple[dict[str, Any], State]] = {
         State.REOPENED,
     ),
     "taken back, then waived": ({"reopening": reopening(hours(-3)), "waiver": waiver()}, State.WAIVED),
+    "waived, then edited": ({"waiver": replace(waiver(), item=EDITED.hash)}, State.OPEN),
+    "waived in the future": ({"waiver": waiver(at=hours(SECOND))}, State.OPEN),
+    "waived this very moment": ({"waiver": waiver(at=NOW)}, State.WAIVED),
     # What does not count.
     "attested though it has a probe": ({"attestation": attestation(CACHE)}, State.OPEN),
     "failed though attested": ({"attestation": attestation(CACHE)} | found("fail"), State.OPEN),
@@ -118,6 +124,9 @@ SWORN: dict[str, tuple[dict[str, Any], State]] = {
         {"attestation": attestation(manual(title="Other")), "waiver": waiver()},
         State.WAIVED,
     ),
+    "attested in the future": ({"attestation": attestation(SIGN, hours(SECOND))}, State.OPEN),
+    "attested this very moment": ({"attestation": attestation(SIGN, NOW)}, State.ATTESTED),
+    "waived, then edited": ({"waiver": replace(waiver(), item=EDITED.hash)}, State.OPEN),
     "attested and waived": ({"attestation": attestation(SIGN), "waiver": waiver()}, State.ATTESTED),
     "waived": ({"waiver": waiver()}, State.WAIVED),
     "waived until yesterday": ({"waiver": waiver(days(-1))}, State.OPEN),
@@ -147,6 +156,14 @@ def test_a_word_from_before_the_item_was_taken_back_counts_no_more(of: Item, wor
     assert state(of, Facts(**{word: given}, reopening=reopening(hours(-2)))) is State.REOPENED
 
 
+@pytest.mark.parametrize("change", [{"release": "2.0"}, {"environment": "staging"}], ids=str)
+def test_no_word_and_no_evidence_outlives_its_release_and_environment(change: dict[str, str]) -> None:
+    of, sign = replace(CACHE, **change), replace(SIGN, **change)
+    assert state(of, Facts(evidence=evidence(CACHE))) is State.STALE
+    assert state(of, Facts(waiver=replace(waiver(), item=CACHE.hash))) is State.OPEN
+    assert state(sign, Facts(attestation=attestation(SIGN))) is State.STALE
+
+
 def test_a_waiver_holds_through_its_last_day_on_the_clock_of_whoever_looks() -> None:
     facts = Facts(waiver=waiver(days(0)))
     tokyo = timezone(timedelta(hours=9))
@@ -163,7 +180,8 @@ def chain(length: int, **first: Any) -> tuple[Checklist, Status]:
     items += [item(f"n{n}", after=(f"n{n - 1}",)) for n in range(1, length)]
     facts = {entry.id: Facts(evidence=evidence(entry)) for entry in items}
     facts["n0"] = Facts(**first)
-    return checklist(*items), Status(items=facts)
+    whole = checklist(*items)
+    return whole, bound(Status(items=facts), whole)
 
 
 def test_items_after_a_green_one_speak_for_themselves() -> None:
@@ -198,6 +216,7 @@ def test_a_waived_item_inhibits_nothing() -> None:
 def test_a_valid_waiver_holds_whatever_the_item_comes_after(verdict: str) -> None:
     whole, status = chain(3)
     status = status.having("n1", Facts(waiver=waiver(), **found(verdict, about=whole.by_id["n1"])))
+    status = bound(status, whole)
     assert list(lifecycle.states(whole, status, NOW).values()) == [State.OPEN, State.WAIVED, State.VERIFIED]
 
 
@@ -235,14 +254,14 @@ def test_long_chains_and_many_crossing_ones_are_settled() -> None:
 
 def test_a_claim_takes_the_place_of_an_older_one_and_of_a_reopening() -> None:
     facts = Facts(claim=claim(), reopening=reopening(), steps=("one",))
-    new = lifecycle.claim(facts, by="Dan", on=days(-1), action="again", at=NOW)
+    new = lifecycle.claim(facts, CACHE, by="Dan", on=days(-1), action="again", at=NOW)
     assert new.claim is not None
     assert (new.claim.by, new.claim.on, new.claim.action, new.claim.at) == ("Dan", days(-1), "again", NOW)
     assert (new.reopening, new.steps) == (None, ("one",))
 
 
 def test_only_a_manual_item_can_be_attested() -> None:
-    with pytest.raises(ValueError, match="probe"):
+    with pytest.raises(RefusedError, match="cache has a probe"):
         lifecycle.attest(Facts(), CACHE, by="Ann", note="looks fine", at=NOW)
     facts = lifecycle.attest(Facts(reopening=reopening()), SIGN, by="Ann", note="seen", at=NOW)
     assert state(SIGN, facts) is State.ATTESTED
@@ -261,9 +280,38 @@ def test_reopening_takes_every_word_back_and_keeps_what_was_seen_and_done() -> N
 
 
 def test_a_step_is_ticked_and_unticked_and_the_others_keep_their_order() -> None:
-    facts = lifecycle.tick(lifecycle.tick(Facts(), "two"), "one")
+    facts = lifecycle.tick(lifecycle.tick(Facts(), CACHE, "two"), CACHE, "one")
     assert facts.steps == ("two", "one")
-    assert lifecycle.tick(facts, "two").steps == ("one",)
+    assert lifecycle.tick(facts, CACHE, "two").steps == ("one",)
+
+
+def test_a_waiver_is_for_the_item_as_it_is() -> None:
+    facts = lifecycle.waive(Facts(), CACHE, by="Bob", why="Monday", until=days(0), at=NOW)
+    assert (state(CACHE, facts), state(EDITED, facts)) == (State.WAIVED, State.OPEN)
+
+
+REFUSED: dict[str, tuple[Callable[[], Facts], str]] = {
+    "claim of a manual item": (
+        lambda: lifecycle.claim(Facts(), SIGN, by="A", on=days(0), action="x", at=NOW),
+        "sign-off is manual",
+    ),
+    "claim for tomorrow": (
+        lambda: lifecycle.claim(Facts(), CACHE, by="A", on=days(1), action="x", at=NOW),
+        "2025-06-28 has not come yet",
+    ),
+    "waiver until yesterday": (
+        lambda: lifecycle.waive(Facts(), CACHE, by="A", why="x", until=days(-1), at=NOW),
+        "2025-06-26 is past",
+    ),
+    "step of another item": (lambda: lifecycle.tick(Facts(), CACHE, "three"), "cache has no step 'three'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_mark_that_the_rules_do_not_allow_is_refused(case: str) -> None:
+    mark, words = REFUSED[case]
+    with pytest.raises(RefusedError, match=words):
+        mark()
 
 
 def test_a_newer_outcome_replaces_an_older_one_and_remembers_the_last_pass() -> None:
@@ -273,10 +321,20 @@ def test_a_newer_outcome_replaces_an_older_one_and_remembers_the_last_pass() -> 
     assert state(CACHE, facts) is State.REOPENED
 
 
-@pytest.mark.parametrize("late", ["pass", "fail"])
-def test_an_older_outcome_that_comes_late_changes_nothing(late: str) -> None:
-    facts = lifecycle.record(Facts(), evidence(CACHE, "fail", hours(-1)), NOW)
-    assert lifecycle.record(facts, evidence(CACHE, late, hours(-2)), NOW) == facts
+@pytest.mark.parametrize("known", ["pass", "warn", "fail", "unknown"])
+def test_an_older_pass_that_comes_late_changes_nothing(known: str) -> None:
+    facts = lifecycle.record(Facts(), evidence(CACHE, known, hours(-1)), NOW)
+    assert lifecycle.record(facts, evidence(CACHE, "pass", hours(-2)), NOW) == facts
+
+
+@pytest.mark.parametrize("late", ["warn", "fail", "unknown"])
+def test_an_older_doubt_that_comes_late_counts(late: str) -> None:
+    # Clocks are set back, and a slow run ends after a quick one: a green item must not hide it.
+    facts = lifecycle.record(Facts(), evidence(CACHE, "pass", hours(-1)), NOW)
+    found = evidence(CACHE, late, hours(-2))
+    new = lifecycle.record(facts, found, NOW)
+    assert (new.evidence, new.last_pass) == (found, hours(-1))
+    assert state(CACHE, new) is not State.VERIFIED
 
 
 def test_evidence_from_a_wrong_clock_does_not_keep_later_runs_out() -> None:

@@ -8,11 +8,13 @@ import pytest
 from checklist.definition import Checklist
 from checklist.lifecycle import State
 from checklist.reports import readiness, status_report, text
-from checklist.status import Facts, Status
+from checklist.status import Claim, Facts, Status
 from probes.outcome import Check, Figure, Outcome, Verdict
 from tests.checklist.making import (
     NOW,
+    RUN,
     attestation,
+    bound,
     checklist,
     claim,
     days,
@@ -46,7 +48,14 @@ def test_a_report_says_of_each_item_what_is_known() -> None:
     assert (found.state, found.probe, found.severity) == (State.REOPENED, "test-async", "blocker")
     assert [(step.text, step.done) for step in found.steps] == [("Tune it", False), ("Grow it", True)]
     assert (found.overdue, found.days_late, found.claim) == (True, 2, claim(on=days(0)))
-    assert found.evidence == evidence(CACHE, "fail").outcome
+    assert (found.evidence, found.run) == (evidence(CACHE, "fail").outcome, RUN)
+    linked = checklist(item("host"), item("cache", after=("host",), links=("https://example.com/",)))
+    found = build(Status(), linked).items[1]
+    assert (found.after, found.links) == (("host",), ("https://example.com/",))
+
+
+def test_a_report_of_an_item_that_never_ran_names_no_run() -> None:
+    assert [found.run for found in build(Status()).items] == [None] * len(LIST.items)
 
 
 # The readiness check
@@ -60,7 +69,7 @@ WAIVED = Facts(waiver=waiver(days(3)), evidence=evidence(CACHE, "fail"))
     [
         (proven(LIST), "pass"),
         (sealed(proven(LIST).having("notes", DEGRADED)), "warn"),
-        (sealed(proven(LIST).having("cache", WAIVED)), "warn"),
+        (sealed(bound(proven(LIST).having("cache", WAIVED), LIST)), "warn"),
         (proven(LIST).having("cache", Facts()), "fail"),
         (Status(), "fail"),
     ],
@@ -128,7 +137,7 @@ def test_the_text_names_verdict_reasons_sections_items_and_counts() -> None:
 
 def test_the_text_of_a_go_says_go_and_keeps_waivers_in_sight() -> None:
     assert text.status(build(proven(LIST)), NOW).startswith("GO  Test")
-    status = sealed(proven(LIST).having("cache", WAIVED))
+    status = sealed(bound(proven(LIST).having("cache", WAIVED), LIST))
     assert text.status(build(status), NOW).startswith("GO, 1 waived until 2025-06-30  Test")
 
 
@@ -150,9 +159,37 @@ def test_an_outcome_is_told_line_by_line() -> None:
     assert text.outcome(outcome("unknown", summary="no answer")) == (
         "? test-async: unknown (timeout): no answer\n  ? said  1.5 s (limit 2 s)  no answer\n"
     )
-    assert text.outcome(Outcome(probe="p", verdict=Verdict.PASS, summary="fine")) == "✓ p: pass: fine\n"
+    assert text.outcome(Outcome(probe="p", verdict=Verdict.FAIL, summary="gone")) == "✗ p: fail: gone\n"
+    assert text.outcome(Outcome(probe="p", verdict=Verdict.WARN, summary="hot"), "id") == "! id: warn: hot\n"
     assert text.check_line(Check(name="n", verdict=Verdict.PASS, observed="on")) == "n  on"
     assert text.check_line(Check(name="n", verdict=Verdict.PASS, limit=3)) == "n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\x85"], ids=ascii)
+def test_text_from_outside_cannot_pass_for_lines_of_ours(end: str) -> None:
+    forged = f"seen{end}  ✓ other  verified"
+    lines = text.outcome(outcome("fail", summary=forged)).split("\n")
+    assert (len(lines), lines[0]) == (3, "✗ test-async: fail: seen   ✓ other  verified")
+    facts = Facts(claim=Claim(by=forged, on=days(0), action=forged, at=NOW), waiver=waiver())
+    whole = checklist(item("cache", title=forged, section=forged))
+    plain_facts = Facts(claim=claim(), waiver=waiver())
+    plain = text.status(build(Status(items={"cache": plain_facts}), checklist(item("cache"))), NOW)
+    said = text.status(build(Status(items={"cache": facts}), whole), NOW)
+    assert len(said.splitlines()) == len(plain.splitlines())
+
+
+def test_what_a_run_found_is_told_by_item_and_nothing_of_other_runs() -> None:
+    whole = checklist(item("cache"), item("jobs", after=("cache",)), manual("sign-off"))
+    known = {name: Facts(evidence=evidence(whole.by_id[name])) for name in ("cache", "jobs")}
+    items = build(Status(items=known), whole).items
+    said = text.checked(items, RUN).splitlines()
+    assert said[0] == "✓ cache: pass: seen"
+    assert said[2] == "✓ jobs: pass: seen"
+    assert said[4] == "□ sign-off: open: manual, so there is nothing to run"
+    assert text.checked(items, "another") == (
+        "✓ cache: not run\n✓ jobs: not run: waits for cache\n"
+        "□ sign-off: open: manual, so there is nothing to run\n"
+    )
 
 
 @pytest.mark.parametrize(

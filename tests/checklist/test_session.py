@@ -11,12 +11,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from checklist.lifecycle import State
+from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Event, Started
+from checklist.lifecycle import RefusedError, State
+from checklist.reading import FileError
+from checklist.reports.readiness import ReadinessCheck
 from checklist.reports.status_report import encode
-from checklist.session import Changed, CheckEnded, CheckStarted, Ended, Event, Session, Started, now
+from checklist.session import Session
 from checklist.status import Status
 from checklist.store import ConflictError, StoreError
-from probes.outcome import Reason, Verdict
+from probes.outcome import Reason, Verdict, now
 from tests.checklist.conftest import OpenSession
 from tests.checklist.making import HEAD, LITTLE, little
 
@@ -32,7 +35,9 @@ def failing(*_: object, **__: object) -> NoReturn:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    """Return every file of a folder with its content; locks are empty and stay."""
+    found = (entry for entry in folder.iterdir() if entry.is_file() and entry.suffix != ".lock")
+    return {entry.name: entry.read_bytes() for entry in found}
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -44,6 +49,13 @@ async def until(condition: Callable[[], object]) -> None:
 async def ready(session: Session) -> None:
     """Attest what no probe can prove."""
     await session.attest("sign-off", by="Ann", note="looked")
+
+
+async def checked(session: Session, items: list[str] | None = None) -> ReadinessCheck:
+    """Check to the end."""
+    result = await session.check(items)
+    assert result is not None
+    return result
 
 
 @pytest.fixture
@@ -176,6 +188,7 @@ REFUSED: dict[str, tuple[Callable[[Session], Awaitable[object]], str]] = {
     "reopening of an unknown item": (lambda s: s.reopen("dor", by="A", why="x"), "'dor'"),
     "attestation of an unknown item": (lambda s: s.attest("dor", by="A", note="x"), "'dor'"),
     "run of an unknown item": (lambda s: s.run("dor"), "'dor'"),
+    "run of an inhibited item": (lambda s: s.run("alarm"), "alarm waits for door"),
     "check of an unknown item": (lambda s: s.check(["light", "dor"]), "'dor'"),
 }
 
@@ -186,7 +199,7 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(
 ) -> None:
     action, words = REFUSED[case]
     before = files(tmp_path)
-    with pytest.raises(ValueError, match=re.escape(words)):
+    with pytest.raises(RefusedError, match=re.escape(words)):
         await action(session)
     assert files(tmp_path) == before
     assert (session.status, session.running, events) == (Status(), {}, [])
@@ -254,7 +267,8 @@ async def test_two_sessions_that_mark_the_same_fact_are_told_and_the_first_stand
 ) -> None:
     other = open_session()
     await other.claim("door", by="Bob", action="locked it")
-    with pytest.raises(ConflictError, match="door: its claim was changed"):
+    both = 'its claim .* now "locked it" by Bob; not saved: "shut it" by Ann'
+    with pytest.raises(ConflictError, match=both):
         await session.claim("door", by="Ann", action="shut it")
     assert session.status == other.status
     assert events == [Changed(None)]
@@ -264,6 +278,35 @@ async def test_two_sessions_that_mark_the_same_fact_are_told_and_the_first_stand
     assert claim.by == "Ann"
 
 
+MARKS: dict[str, Callable[[Session, str], Awaitable[object]]] = {
+    "claim": lambda s, by: s.claim("door", by=by, action="x"),
+    "waive": lambda s, by: s.waive("door", by=by, why="x", until=now().date()),
+    "reopen": lambda s, by: s.reopen("door", by=by, why="x"),
+    "attest": lambda s, by: s.attest("sign-off", by=by, note="x"),
+    "reopen manual": lambda s, by: s.reopen("sign-off", by=by, why="x"),
+}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        *(("reopen", "claim"), ("reopen", "waive"), ("reopen", "reopen"), ("reopen manual", "attest")),
+        *(("claim", "reopen"), ("waive", "reopen"), ("attest", "reopen manual")),
+        *(("waive", "waive"), ("attest", "attest")),
+    ],
+)
+async def test_a_mark_that_would_undo_what_somebody_else_said_meanwhile_is_a_conflict(
+    session: Session, open_session: OpenSession, theirs: str, ours: str
+) -> None:
+    other = open_session()
+    await MARKS[theirs](other, "Bob")
+    with pytest.raises(ConflictError):
+        await MARKS[ours](session, "Ann")
+    assert open_session().status == session.status == other.status
+    assert session.unsaved is None
+    await MARKS[ours](session, "Ann")  # now that it has been seen
+
+
 async def test_what_another_session_did_is_kept_and_seen_with_the_next_change(
     session: Session, open_session: OpenSession
 ) -> None:
@@ -271,6 +314,68 @@ async def test_what_another_session_did_is_kept_and_seen_with_the_next_change(
     await session.claim("door", by="Ann", action="shut it")
     assert session.states()["sign-off"] is State.ATTESTED
     assert open_session().status == session.status
+
+
+async def test_what_others_changed_is_followed(
+    session: Session, events: list[Event], open_session: OpenSession, tmp_path: Path
+) -> None:
+    await session.follow()
+    assert events == []
+    await open_session().attest("sign-off", by="Bob", note="looked")
+    await session.follow()
+    assert session.states()["sign-off"] is State.ATTESTED
+    assert events == [Changed(None)]
+    little(tmp_path, text=LITTLE.replace('release = "1.0"', 'release = "1.1"'))
+    await session.follow()
+    assert (session.checklist.release, session.states()["sign-off"]) == ("1.1", State.STALE)
+    assert events == [Changed(None)] * 2
+    await session.follow()
+    await session.refresh()
+    assert events == [Changed(None)] * 2
+
+
+async def test_what_is_written_after_an_edit_has_the_states_of_the_new_checklist(
+    session: Session, tmp_path: Path
+) -> None:
+    little(tmp_path, text=LITTLE + '\n[[items]]\nid = "more"\ntitle = "More"\n')
+    await session.follow()
+    await session.attest("more", by="Ann", note="looked")
+    text = (tmp_path / "checklist.status.toml").read_text()
+    assert 'state = "attested"' in text
+
+
+async def test_a_file_that_broke_meanwhile_is_told_and_the_last_good_one_stays(
+    session: Session, tmp_path: Path
+) -> None:
+    known = session.checklist
+    (tmp_path / "checklist.toml").write_text("[checklist")
+    with pytest.raises(FileError, match=r"checklist\.toml:1: "):
+        await session.follow()
+    with pytest.raises(FileError):
+        await session.check()
+    assert session.checklist == known
+    little(tmp_path)
+    (tmp_path / "checklist.status.toml").write_text("revision = ")
+    with pytest.raises(StoreError, match=r"status\.toml:1: "):
+        await session.follow()
+    assert session.status == Status()
+
+
+async def test_the_status_lives_beside_the_real_checklist_behind_a_link(tmp_path: Path) -> None:
+    real, other = tmp_path / "real", tmp_path / "other"
+    real.mkdir()
+    other.mkdir()
+    little(real)
+    (other / "link.toml").symlink_to(real / "checklist.toml")
+    session = Session.open(other / "link.toml")
+    try:
+        await ready(session)
+        await session.check()
+        assert session.gate().go
+    finally:
+        await session.close()
+    assert [entry.name for entry in other.iterdir()] == ["link.toml"]
+    assert {"checklist.status.toml", "reports"} <= {entry.name for entry in real.iterdir()}
 
 
 # Saves that fail
@@ -283,7 +388,7 @@ async def test_a_mark_that_cannot_be_saved_changes_nothing_shown(
     before, on_disk = session.status, files(tmp_path)
     events.clear()
     with monkeypatch.context() as broken:
-        broken.setattr("checklist.store.toml_file.os.replace", failing)
+        broken.setattr("checklist.durable.os.replace", failing)
         for mark in (
             session.claim("door", by="Ann", action="shut it"),
             session.attest("sign-off", by="Ann", note="looked"),
@@ -291,21 +396,51 @@ async def test_a_mark_that_cannot_be_saved_changes_nothing_shown(
         ):
             with pytest.raises(StoreError, match="not saved"):
                 await mark
-    assert (session.status, files(tmp_path), events) == (before, on_disk, [])
+    assert (session.status, files(tmp_path), events) == (before, on_disk, [Changed(None)] * 3)
     assert await session.undo() == "door"
     assert session.status.of("door").steps == ()
+
+
+async def test_after_a_save_that_failed_there_is_no_go_until_one_succeeds(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ready(session)
+    await session.check()
+    assert (session.gate().go, session.unsaved) == (True, None)
+    with monkeypatch.context() as broken:
+        broken.setattr("checklist.durable.os.replace", failing)
+        with pytest.raises(StoreError, match="No space left"):
+            await session.run("light")
+    # What is on disk is GO, but what the probe has just seen is not on disk.
+    assert not session.gate().go
+    assert session.gate().reasons[0].startswith("not everything is saved: ")
+    assert "No space left" in session.gate().reasons[0]
+    assert session.report().gate == session.gate()
+    await session.check()
+    assert (session.gate().go, session.unsaved) == (True, None)
+
+
+async def test_after_a_save_that_failed_what_is_on_disk_is_shown(
+    session: Session, open_session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_session().attest("sign-off", by="Bob", note="looked")
+    with monkeypatch.context() as broken:
+        broken.setattr("checklist.durable.os.replace", failing)
+        with pytest.raises(StoreError):
+            await session.tick("door", "Lock it")
+    assert session.states()["sign-off"] is State.ATTESTED
 
 
 async def test_an_outcome_that_cannot_be_saved_is_neither_shown_nor_told(
     session: Session, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("checklist.store.toml_file.os.replace", failing)
+        broken.setattr("checklist.durable.os.replace", failing)
         with pytest.raises(StoreError, match="not saved"):
             await session.run("light")
     assert (session.status, session.running) == (Status(), {})
     run = events[0].run if isinstance(events[0], Started) else ""
-    assert events == [Started(run, "light"), Ended(run, "light", None)]
+    assert events == [Started(run, "light"), Changed(None), Ended(run, "light", None)]
 
 
 async def test_a_final_check_that_cannot_be_saved_makes_no_go(
@@ -313,8 +448,8 @@ async def test_a_final_check_that_cannot_be_saved_makes_no_go(
 ) -> None:
     await ready(session)
     with monkeypatch.context() as broken:
-        broken.setattr("checklist.store.toml_file.os.replace", failing)
-        with pytest.raises((StoreError, ExceptionGroup)):
+        broken.setattr("checklist.durable.os.replace", failing)
+        with pytest.raises(StoreError):
             await session.check()
     assert not session.gate().go
     assert not (tmp_path / "reports").exists()
@@ -329,10 +464,17 @@ async def test_a_final_check_whose_record_cannot_be_saved_makes_no_go(
 ) -> None:
     await ready(session)
     (tmp_path / "reports").write_text("in the way")
-    with pytest.raises(OSError, match="reports"):
+    told: list[Event] = []
+    session.listen(told.append)
+    with pytest.raises(StoreError, match="its record was not saved"):
         await session.check()
-    assert not session.gate().go
-    assert not open_session().gate().go
+    assert isinstance(told[-1], CheckEnded)
+    assert told[-1].record is None
+    assert session.gate().reasons == ("no final check has run",)
+    assert open_session().gate().reasons == ("no final check has run",)
+    (tmp_path / "reports").unlink()
+    await session.check()
+    assert open_session().gate().go
 
 
 # Runs
@@ -359,7 +501,7 @@ async def test_a_run_that_is_cancelled_is_not_recorded(tmp_path: Path, open_sess
     session.listen(told.append)
     run = asyncio.create_task(session.run("light", "r"))
     await until(lambda: session.running)
-    with pytest.raises(ValueError, match="light is running already"):
+    with pytest.raises(RefusedError, match="light is running already"):
         await session.run("light")
     session.cancel("door")
     await asyncio.sleep(0)
@@ -397,10 +539,11 @@ async def test_the_final_check_makes_go_and_saves_the_record(
 ) -> None:
     await ready(session)
     assert not session.gate().go
-    result = await session.check()
+    result = await checked(session)
     assert (session.gate().verdict, result.status, result.final) == ("GO", "pass", True)
     ended = events[-1]
     assert isinstance(ended, CheckEnded)
+    assert ended.whole
     assert ended.record is not None
     assert re.fullmatch(r"readiness_check_\d{8}_\d{6}\.json", ended.record.name)
     assert ended.record.parent == tmp_path / "reports"
@@ -470,7 +613,7 @@ async def test_one_item_that_fails_makes_no_go_and_inhibits_what_comes_after_it(
 ) -> None:
     await ready(session)
     door(tmp_path, "fail")
-    result = await session.check()
+    result = await checked(session)
     assert result.status == "fail"
     assert {event.item for event in events if isinstance(event, Started)} == {"door", "light"}
     assert (session.states()["door"], session.states()["alarm"]) == (State.OPEN, State.INHIBITED)
@@ -495,7 +638,7 @@ async def test_a_waived_item_does_not_keep_what_comes_after_it_from_running(
     await ready(session)
     await session.waive("door", by="Bob", why="new lock on Monday", until=now().date())
     door(tmp_path, "fail")
-    result = await session.check()
+    result = await checked(session)
     assert session.states()["alarm"] is State.VERIFIED
     assert (result.status, result.gate.verdict, list(result.gate.waived)) == ("warn", "GO", ["door"])
 
@@ -504,10 +647,10 @@ async def test_a_check_of_some_items_is_no_final_check(
     session: Session, events: list[Event], tmp_path: Path
 ) -> None:
     await ready(session)
-    result = await session.check(["light", "door", "alarm", "sign-off"])
+    result = await checked(session, ["light", "door", "alarm", "sign-off"])
     assert not result.final
     assert events[1] == CheckStarted(result.run, ("light", "door", "alarm"), final=False)
-    assert events[-1] == CheckEnded(result.run, final=False, record=None)
+    assert events[-1] == CheckEnded(result.run, final=False, whole=True, record=None)
     assert set(session.states().values()) == {State.VERIFIED, State.ATTESTED}
     assert session.gate().reasons == ("no final check has run",)
     assert not (tmp_path / "reports").exists()
@@ -533,11 +676,12 @@ async def test_a_final_check_of_which_one_run_is_cancelled_is_not_recorded(
     await until(lambda: session.states()["alarm"] is State.VERIFIED)
     session.cancel("light")
     result = await check
+    assert result is not None
     assert (result.final, result.status, session.status.final_check) == (False, "fail", None)
     assert session.states()["door"] is State.VERIFIED
     assert "no final check has run" in session.gate().reasons
     assert not (tmp_path / "reports").exists()
-    assert told[-1] == CheckEnded(result.run, final=True, record=None)
+    assert told[-1] == CheckEnded(result.run, final=True, whole=False, record=None)
 
 
 async def test_a_cancelled_final_check_leaves_an_older_go_closed(
@@ -552,9 +696,75 @@ async def test_a_cancelled_final_check_leaves_an_older_go_closed(
     check = asyncio.create_task(session.check())
     await until(lambda: session.running.keys() == {"door"})
     session.cancel()
-    await check
+    assert await check is None
     assert not session.gate().go
     assert len(list((tmp_path / "reports").iterdir())) == 1
+
+
+async def test_a_check_that_is_stopped_starts_nothing_more_and_ends(
+    tmp_path: Path, open_session: OpenSession
+) -> None:
+    little(tmp_path, text=LITTLE.replace('"read"', '"await"').replace("door.verdict", "shut"))
+    session = open_session()
+    told: list[Event] = []
+    session.listen(told.append)
+    await session.waive("door", by="Bob", why="x", until=now().date())  # so that alarm would run next
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.states()["light"] is State.VERIFIED and "door" in session.running)
+    session.cancel()
+    assert await check is None
+    started = [event.item for event in told if isinstance(event, Started)]
+    assert sorted(started) == ["door", "light"]
+    assert session.running == {}
+    assert isinstance(told[-1], CheckEnded)
+    assert (told[-1].whole, told[-1].record) == (False, None)
+    assert session.status.final_check is None
+    (tmp_path / "shut").touch()
+    await ready(session)
+    assert await session.check() is not None
+    assert session.gate().go
+
+
+async def test_one_check_at_a_time(tmp_path: Path, open_session: OpenSession) -> None:
+    little(tmp_path, text=SLOW)
+    session = open_session()
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.running)
+    for items in (None, ["door"], []):
+        with pytest.raises(RefusedError, match="a check is running already"):
+            await asyncio.wait_for(session.check(items), 30)
+    session.cancel()
+    assert await check is None
+    assert await session.check(["door"]) is not None
+
+
+async def test_a_check_is_of_the_checklist_and_the_facts_as_they_are_on_disk(
+    session: Session, open_session: OpenSession, tmp_path: Path
+) -> None:
+    await ready(open_session())
+    little(tmp_path, text=LITTLE + '\n[[items]]\nid = "more"\ntitle = "M"\nprobe = {use = "test-async"}\n')
+    result = await checked(session)
+    assert result.gate.verdict == "GO"
+    assert session.states()["more"] is State.VERIFIED
+
+
+async def test_a_final_check_of_a_checklist_that_was_edited_meanwhile_does_not_count(
+    session: Session, events: list[Event], open_session: OpenSession, tmp_path: Path
+) -> None:
+    await ready(session)
+    (tmp_path / "door.verdict").unlink()
+    os.mkfifo(tmp_path / "door.verdict")
+    check = asyncio.create_task(session.check())
+    await until(lambda: session.states()["light"] is State.VERIFIED)
+    session.path.write_text(LITTLE.replace("The light is out", "The light is off"))
+    await asyncio.to_thread((tmp_path / "door.verdict").write_text, "pass")
+    result = await check
+    assert result is not None
+    assert (result.final, result.gate.verdict) == (False, "NO-GO")
+    assert result.checklist.hash == session.checklist.hash == open_session().checklist.hash
+    assert session.status.final_check is None
+    assert not (tmp_path / "reports").exists()
+    assert events[-1] == CheckEnded(result.run, final=True, whole=True, record=None)
 
 
 async def test_quitting_in_the_middle_of_a_final_check_ends_it_all(
@@ -585,6 +795,7 @@ async def test_a_final_check_waits_for_a_run_that_was_started_by_hand_and_runs_a
     await by_hand
     await asyncio.to_thread((tmp_path / "door.verdict").write_text, "pass")
     result = await check
+    assert result is not None
     assert result.gate.verdict == "GO"
     runs = [event.run for event in events if isinstance(event, Ended) and event.item == "door"]
     assert runs == ["by-hand", result.run]
@@ -593,7 +804,7 @@ async def test_a_final_check_waits_for_a_run_that_was_started_by_hand_and_runs_a
 async def test_a_checklist_without_items_is_never_go(tmp_path: Path, open_session: OpenSession) -> None:
     little(tmp_path, text=HEAD)
     session = open_session()
-    result = await session.check()
+    result = await checked(session)
     assert (result.status, session.gate().verdict) == ("fail", "NO-GO")
 
 

@@ -11,7 +11,7 @@ from checklist.lifecycle import State
 from checklist.reading import FileError
 from checklist.status import Attestation, Claim, Evidence, Facts, FinalCheck, Reopening, Status, Waiver
 from checklist.store.status_toml import format_status, parse_status
-from probes.outcome import Check, Outcome, Reason, Verdict
+from probes.outcome import WEIGHT, Check, Outcome, Reason, Verdict, worst
 from tests.checklist.making import (
     NOW,
     attestation,
@@ -34,6 +34,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 MOMENT = st.datetimes(timezones=ZONES)
 DAY = st.dates()
+PAST_DAY = st.dates(max_value=date(9998, 12, 31))
 FIGURE = st.none() | st.booleans() | TEXT | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
 CHECKS = st.builds(
     Check,
@@ -44,24 +45,33 @@ CHECKS = st.builds(
     limit=FIGURE,
     message=TEXT,
 )
-OUTCOMES = st.builds(
-    Outcome,
-    probe=TEXT,
-    verdict=st.sampled_from(Verdict),
-    summary=TEXT,
-    reason=st.none() | st.sampled_from(Reason),
-    checks=st.lists(CHECKS, max_size=2).map(tuple),
-    metrics=st.dictionaries(TEXT, st.floats(allow_nan=False), max_size=2),
-    started_at=MOMENT,
-    duration=st.floats(0, 1e6),
-)
+
+
+@st.composite
+def outcomes(draw: st.DrawFn) -> Outcome:
+    """Draw what does not contradict itself: a verdict as heavy as the heaviest line, or heavier."""
+    checks = tuple(draw(st.lists(CHECKS, max_size=2)))
+    least = WEIGHT[worst(check.verdict for check in checks)] if checks else WEIGHT[Verdict.WARN]
+    verdict = draw(st.sampled_from([verdict for verdict in Verdict if WEIGHT[verdict] >= least]))
+    return Outcome(
+        probe=draw(TEXT),
+        verdict=verdict,
+        summary=draw(TEXT),
+        reason=draw(st.sampled_from(Reason)) if verdict is Verdict.UNKNOWN else None,
+        checks=checks,
+        metrics=draw(st.dictionaries(TEXT, st.floats(allow_nan=False), max_size=2)),
+        started_at=draw(MOMENT),
+        duration=draw(st.floats(0, 1e6)),
+    )
+
+
 FACTS = st.builds(
     Facts,
-    claim=st.none() | st.builds(Claim, by=TEXT, on=DAY, action=TEXT, at=MOMENT),
+    claim=st.none() | st.builds(Claim, by=TEXT, on=PAST_DAY, action=TEXT, at=MOMENT),
     attestation=st.none() | st.builds(Attestation, by=TEXT, note=TEXT, at=MOMENT, item=TEXT),
-    waiver=st.none() | st.builds(Waiver, by=TEXT, why=TEXT, until=DAY, at=MOMENT),
+    waiver=st.none() | st.builds(Waiver, by=TEXT, why=TEXT, until=DAY, at=MOMENT, item=TEXT),
     reopening=st.none() | st.builds(Reopening, by=TEXT, why=TEXT, at=MOMENT),
-    evidence=st.none() | st.builds(Evidence, outcome=OUTCOMES, run=TEXT, item=TEXT),
+    evidence=st.none() | st.builds(Evidence, outcome=outcomes(), run=TEXT, item=TEXT),
     last_pass=st.none() | MOMENT,
     steps=st.lists(TEXT, max_size=2).map(tuple),
 )
@@ -140,14 +150,14 @@ def test_a_state_that_somebody_types_in_is_not_believed() -> None:
     assert lifecycle.states(checklist(CACHE), status, NOW) == {"cache": State.OPEN}
 
 
-def test_a_claim_with_a_day_alone_is_proven_only_after_that_day() -> None:
+def test_a_claim_with_a_day_alone_is_proven_only_when_that_day_is_over_everywhere() -> None:
     status = parse_status(
         'revision = 1\n[items.cache]\nresolved_by = "Ann"\nresolved_on = 2025-06-25\naction = "x"\n', PATH
     )
     found = status.of("cache").claim
     assert found is not None
-    midnight = datetime(2025, 6, 26).astimezone()  # the day ends where the operator is
-    assert found.at == midnight - timedelta(microseconds=1)
+    # Whoever reads the file, wherever: the same status. The day ends last twelve hours west of Greenwich.
+    assert found.at == datetime(2025, 6, 26, 12, tzinfo=UTC) - timedelta(microseconds=1)
 
 
 def test_a_claim_with_its_moment_keeps_it() -> None:
@@ -157,6 +167,12 @@ def test_a_claim_with_its_moment_keeps_it() -> None:
 
 
 CLAIM = 'resolved_by = "Ann"\nresolved_on = 2025-06-25\nresolved_at = 2025-06-25T10:00:00Z\naction = "x"\n'
+WAIVER = """waived_by = "Bob"
+waived_until = 2025-06-30
+waived_at = 2025-06-25T10:00:00Z
+waived_because = "x"
+waived_item = "sha256:0"
+"""
 EVIDENCE = """[items.cache.evidence]
 run = "r"
 item = "sha256:0"
@@ -181,16 +197,24 @@ revision = 1
 WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "empty file": ("", 1, ("revision",)),
     "not TOML": ("revision = 1\n[items.cache\n", 2, ("TOML",)),
-    "revision is text": ('# a\nrevision = "1"\n', 2, ("revision", "int")),
+    "revision is text": ('# a\nrevision = "1"\n', 2, ("revision: expected a whole number, got '1'",)),
     "unknown key": ("revision = 1\nrevison = 2\n", 2, ("'revison'", "'revision'")),
     "items is no table": ("revision = 1\nitems = 3\n", 2, ("items",)),
-    "an item is no table": ("revision = 1\n[items]\ncache = 3\n", 3, ("cache", "int")),
+    "an item is no table": (
+        "revision = 1\n[items]\ncache = 3\n",
+        3,
+        ("items.cache: expected a table, got 3",),
+    ),
     "unknown key of an item": ('revision = 1\n[items.cache]\nstat = "x"\n', 3, ("items.cache", "'state'")),
-    "wrong type": ("revision = 1\n[items.cache]\nsteps_done = 3\n", 3, ("items.cache.steps_done", "int")),
+    "wrong type": (
+        "revision = 1\n[items.cache]\nsteps_done = 3\n",
+        3,
+        ("items.cache.steps_done: expected a list, got 3",),
+    ),
     "wrong type of a word": (
         "revision = 1\n[items.cache]\n" + CLAIM.replace('"Ann"', "3"),
         3,
-        ("items.cache.resolved_by", "int"),
+        ("items.cache.resolved_by: expected a text, got 3",),
     ),
     "moment without an offset": (
         "revision = 1\n[items.cache]\n" + CLAIM.replace("Z", ""),
@@ -217,6 +241,16 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         3,
         ("items.cache", "waived_because"),
     ),
+    "waiver of nothing": (
+        "revision = 1\n[items.cache]\n" + WAIVER.replace('waived_item = "sha256:0"\n', ""),
+        2,
+        ("items.cache", "'waived_item'"),
+    ),
+    "claim of the last year there is": (
+        'revision = 1\n[items.cache]\nresolved_by = "Ann"\nresolved_on = 9999-12-31\naction = "x"\n',
+        4,
+        ("items.cache.resolved_on", "9999-12-31"),
+    ),
     "half an attestation": (
         'revision = 1\n[items.cache]\nattested_by = "Bob"\n',
         2,
@@ -232,12 +266,28 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "evidence is no table": (
         "revision = 1\n[items.cache]\nevidence = 3\n",
         3,
-        ("items.cache.evidence", "int"),
+        ("items.cache.evidence: expected a table, got 3",),
     ),
     "unknown verdict": (
         "revision = 1\n" + EVIDENCE.replace('"pass"\nsum', '"fine"\nsum'),
         5,
         ("items.cache.evidence.verdict", "fine"),
+    ),
+    "pass without a check": (
+        "revision = 1\n" + EVIDENCE.partition("[[")[0],
+        2,
+        ("items.cache.evidence", "pass needs at least one check"),
+    ),
+    "pass with a failed check": (
+        "revision = 1\n"
+        + EVIDENCE.replace('name = "said"\nverdict = "pass"', 'name = "x"\nverdict = "fail"'),
+        2,
+        ("items.cache.evidence", "lighter than the worst"),
+    ),
+    "doubt without a reason": (
+        "revision = 1\n" + EVIDENCE.replace('"pass"\nsum', '"unknown"\nsum'),
+        2,
+        ("items.cache.evidence", "reason"),
     ),
     "evidence without a run": (
         "revision = 1\n" + EVIDENCE.replace('run = "r"\n', ""),
@@ -286,6 +336,9 @@ def test_the_evidence_of_these_cases_is_good_when_nothing_is_wrong_with_it() -> 
     found = parse_status("revision = 1\n" + EVIDENCE, PATH).of("cache").evidence
     assert found is not None
     assert found.outcome.checks[0].name == "said"
+    waived = parse_status("revision = 1\n[items.cache]\n" + WAIVER, PATH).of("cache").waiver
+    assert waived is not None
+    assert waived.item == "sha256:0"
 
 
 @given(st.text(alphabet="[]{}=\"'.#ab1 \n-:", max_size=60))

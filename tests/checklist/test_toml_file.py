@@ -3,7 +3,6 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,10 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from checklist import lifecycle
+from checklist.reading import MAX_BYTES
 from checklist.status import Facts, Status
 from checklist.store import Change, ConflictError, StoreError, toml_file
-from checklist.store.toml_file import TomlFile, write_durably
+from checklist.store.toml_file import TomlFile
 from tests.checklist.making import NOW, TODAY
+from tests.checklist.making import item as item_
 from tests.conftest import REPOSITORY
 
 
@@ -29,14 +30,19 @@ def store(path: Path) -> TomlFile:
 
 def claim(by: str, item: str = "cache") -> Change:
     def apply(status: Status) -> Status:
-        facts = lifecycle.claim(status.of(item), by=by, on=TODAY, action="fixed it", at=NOW)
+        facts = lifecycle.claim(status.of(item), item_(item), by=by, on=TODAY, action="fixed it", at=NOW)
         return status.having(item, facts)
 
     return Change(apply, item, ("claim",))
 
 
 def tick(step: str, item: str = "cache") -> Change:
-    return Change(lambda status: status.having(item, lifecycle.tick(status.of(item), step)), item, ("steps",))
+    entry = item_(item, steps=(step,))
+
+    def apply(status: Status) -> Status:
+        return status.having(item, lifecycle.tick(status.of(item), entry, step))
+
+    return Change(apply, item, ("steps",))
 
 
 def claimant(status: Status, item: str = "cache") -> str | None:
@@ -123,7 +129,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
     known = store(path).apply(claim("Ann"), Status())
     before = path.read_bytes()
     with monkeypatch.context() as broken:
-        broken.setattr(f"checklist.store.toml_file.os.{call}", failing)
+        broken.setattr(f"checklist.durable.os.{call}", failing)
         with pytest.raises(StoreError, match="not saved: No space left"):
             store(path).apply(claim("Bob"), known)
     assert path.read_bytes() == before
@@ -132,10 +138,19 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_first_save_that_fails_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checklist.store.toml_file.os.replace", failing)
+    monkeypatch.setattr("checklist.durable.os.replace", failing)
     with pytest.raises(StoreError):
         store(path).apply(claim("Ann"), Status())
     assert not path.exists()
+    assert left_over(path.parent) == []
+
+
+def test_a_status_too_large_to_be_read_again_is_refused_and_the_old_one_stands(path: Path) -> None:
+    known = store(path).apply(claim("Ann"), Status())
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not saved: it would be too large"):
+        store(path).apply(claim("B" * MAX_BYTES), known)
+    assert path.read_bytes() == before
     assert left_over(path.parent) == []
 
 
@@ -151,12 +166,9 @@ def test_a_folder_that_cannot_be_synced_does_not_make_a_save_that_stands_a_failu
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         sync(handle)
 
-    monkeypatch.setattr("checklist.store.toml_file.os.fsync", picky)
-    try:
-        told = claimant(store(path).apply(claim("Bob"), known))
-    except StoreError:
-        told = "Ann"
-    assert claimant(store(path).load()) == told
+    monkeypatch.setattr("checklist.durable.os.fsync", picky)
+    assert claimant(store(path).apply(claim("Bob"), known)) == "Bob"
+    assert claimant(store(path).load()) == "Bob"
 
 
 def test_a_change_that_fails_saves_nothing(path: Path) -> None:
@@ -167,26 +179,6 @@ def test_a_change_that_fails_saves_nothing(path: Path) -> None:
         store(path).apply(Change(apply), Status())
     assert not path.exists()
     assert store(path).apply(claim("Ann"), Status()).revision == 1
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_the_file_is_synced_before_it_takes_the_old_ones_place_and_the_folder_after(
-    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    calls: list[str] = []
-
-    def told(name: str, call: Callable[..., object]) -> Callable[..., object]:
-        def tell(*args: object) -> object:
-            calls.append(name)
-            return call(*args)
-
-        return tell
-
-    for name in ("fsync", "replace"):
-        monkeypatch.setattr(f"checklist.store.toml_file.os.{name}", told(name, getattr(os, name)))
-    write_durably(path, b"x" * number)
-    assert calls == ["fsync", "replace", "fsync"]
-    assert path.read_bytes() == b"x" * number
 
 
 # Modes and links
@@ -229,10 +221,21 @@ def test_two_who_change_the_same_fact_are_told_and_both_values_stay_in_sight(pat
     with pytest.raises(ConflictError) as conflict:
         store(path).apply(claim("Bob"), known)
     error = conflict.value
-    assert (error.item, error.fact, error.status) == ("cache", "claim", theirs)
+    assert (error.item, error.fact) == ("cache", "claim")
+    assert 'It is now "fixed it" by Ann; not saved: "fixed it" by Bob.' in str(error)
     assert store(path).load() == theirs
     assert claimant(known) is None
-    assert claimant(store(path).apply(claim("Bob"), error.status)) == "Bob"
+    assert claimant(store(path).apply(claim("Bob"), theirs)) == "Bob"
+
+
+def test_a_conflict_over_what_is_gone_or_counted_says_so_in_words(path: Path) -> None:
+    known = store(path).apply(claim("Ann"), Status())
+    gone = store(path).apply(Change(lambda status: status.having("cache", Facts())), known)
+    with pytest.raises(ConflictError, match='It is now none; not saved: "fixed it" by Bob'):
+        store(path).apply(claim("Bob"), known)
+    store(path).apply(tick("a"), gone)
+    with pytest.raises(ConflictError, match=r"steps meanwhile\. It is now a; not saved: a, b"):
+        store(path).apply(tick("b"), gone)
 
 
 @pytest.mark.parametrize("other", [claim("Bob", "host"), tick("a")], ids=["other item", "other fact"])
@@ -294,11 +297,13 @@ from pathlib import Path
 from checklist import lifecycle
 from checklist.store import Change
 from checklist.store.toml_file import TomlFile
+from tests.checklist import making
 store, item = TomlFile(Path(sys.argv[1]), lambda status: {}), sys.argv[2]
 known = store.load()
+entry = making.item(item, steps=tuple(f"step {number}" for number in range(25)))
 for number in range(25):
     def apply(status):
-        return status.having(item, lifecycle.tick(status.of(item), f"step {number}"))
+        return status.having(item, lifecycle.tick(status.of(item), entry, f"step {number}"))
     known = store.apply(Change(apply, item, ("steps",)), known)
 """
 

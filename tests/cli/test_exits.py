@@ -1,6 +1,7 @@
 """Every way in which a command can end, in one table a command."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from checklist.session import Session, now
+from checklist.session import Session
+from probes.outcome import now
 from tests.checklist.making import LITTLE, little
 from tests.cli.conftest import Call, files
 
@@ -76,6 +78,17 @@ def attested(setting: Setting) -> Setting:
     return make
 
 
+def advisory_doubt(folder: Path) -> None:
+    light = 'title = "The light is out"\n'
+    little(folder, text=doubt(LITTLE).replace(light, light + 'severity = "advisory"\n'))
+
+
+def once_proven(folder: Path) -> None:
+    """Prove everything, then open the door and see it."""
+    with_session(check)(folder)
+    with_session(lambda session: session.run("door"), door="fail")(folder)
+
+
 def broken_checklist(folder: Path) -> None:
     little(folder, text=LITTLE + 'onwer = "me"\n')
 
@@ -110,7 +123,9 @@ STATUS: dict[str, Row] = {
     "no such checklist": (plain, ("status", "--checklist", "other.toml"), USAGE, "other.toml: no such file"),
     "unknown format": (plain, ("status", "--format", "xml"), USAGE, "xml"),
     "unknown option": (plain, ("status", "--colour"), USAGE, "--colour"),
-    "unwritable output": (plain, ("status", "-o", "gone/file"), USAGE, "gone/file: not written"),
+    "unwritable output": (plain, ("status", "-o", "gone/file"), USAGE, "gone/file cannot be written"),
+    "a folder as output": (plain, ("status", "-o", "."), USAGE, "cannot be written"),
+    "advisory item could not tell": (attested(advisory_doubt), ("status",), NO_GO, ""),
 }
 
 CHECK: dict[str, Row] = {
@@ -129,6 +144,18 @@ CHECK: dict[str, Row] = {
     "one that is inhibited": (plain, ("check", "alarm"), NO_GO, ""),
     "a manual one": (plain, ("check", "sign-off"), NO_GO, ""),
     "a manual one, attested": (ready, ("check", "sign-off"), GO, ""),
+    "one that passed before and now waits": (once_proven, ("check", "alarm"), NO_GO, ""),
+    "one that fails and is waived": (with_session(waive, door="fail"), ("check", "door"), NO_GO, ""),
+    "one that could not tell and is waived": (
+        with_session(waive, door="unknown"),
+        ("check", "door"),
+        UNKNOWN,
+        "",
+    ),
+    "one that passes and is waived": (with_session(waive), ("check", "door"), GO, ""),
+    "an advisory item could not tell": (advisory_doubt, ("check",), NO_GO, ""),
+    "an advisory item could not tell, all else GO": (attested(advisory_doubt), ("check",), GO, ""),
+    "unwritable output": (plain, ("check", "-o", "gone/file"), USAGE, "gone/file cannot be written"),
     "unknown item": (plain, ("check", "light", "dor"), USAGE, "no item is called 'dor'.*'door'"),
     "broken checklist": (broken_checklist, ("check",), USAGE, WRONG_LINE),
     "broken status": (broken_status, ("check",), USAGE, WRONG_STATUS),
@@ -151,6 +178,16 @@ PROBE: dict[str, Row] = {
     "number as text": (plain, ("probe", "test-async", "count=3"), GO, ""),
     "value with an equals sign": (plain, ("probe", "test-async", "text=a=b"), GO, ""),
     "list": (plain, ("probe", "--list"), GO, ""),
+    "describe": (plain, ("probe", "test-async", "--describe"), GO, ""),
+    "describe nothing": (plain, ("probe", "--describe"), USAGE, "name a probe"),
+    "describe an unknown one": (plain, ("probe", "rediz", "--describe"), USAGE, "'rediz'"),
+    "a key twice": (plain, ("probe", "test-async", "count=1", "count=2"), USAGE, "count is given twice"),
+    "unwritable output": (
+        plain,
+        ("probe", "test-blocking", "do=pass", "file=ran", "-o", "gone/file"),
+        USAGE,
+        "gone/file cannot be written",
+    ),
     "unknown probe": (plain, ("probe", "rediz"), USAGE, "no probe is called 'rediz'; there are .*redis"),
     "probe that does not import": (plain, ("probe", "test-broken"), USAGE, "does not import"),
     "unknown key": (plain, ("probe", "test-async", "cuont=3"), USAGE, "unknown key 'cuont'.*'count'"),
@@ -215,6 +252,8 @@ DOOR: dict[str, Row] = {
     "help": (nothing, ("--help",), GO, ""),
     "version": (nothing, ("--version",), GO, ""),
     "unknown option": (nothing, ("--verbose",), USAGE, "--verbose"),
+    "mistyped command": (plain, ("stauts",), USAGE, "No such command 'stauts'"),
+    "no such checklist": (plain, ("gone.toml",), USAGE, "needs a terminal"),
 }
 
 TABLE = {
@@ -254,17 +293,56 @@ def test_an_item_that_could_not_tell_beside_one_that_passes_is_code_3(call: Call
     assert call("check", "door").returncode == GO
 
 
-def test_the_probe_command_without_a_probe_lists_them_and_is_a_wrong_call(call: Call, tmp_path: Path) -> None:
+def test_the_probe_command_without_a_probe_names_them_and_is_a_wrong_call(call: Call, tmp_path: Path) -> None:
     done = call("probe")
-    assert done.returncode == USAGE
-    assert {"redis", "test-async"} <= {*done.stdout.split()}
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert done.stderr.startswith("gonogo: name a probe; there are ")
+    assert {"redis", "test-async"} <= {*done.stderr.strip().replace(",", "").split()}
     assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("status",), ("status", "--format", "json"), ("check", "light"), ("probe", "test-async")],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("place", [(">&-", "is closed"), (">/dev/full", "No space left")], ids=str)
+def test_output_that_goes_nowhere_is_an_error_in_one_line(
+    gonogo: str, folder: Path, surroundings: dict[str, str], args: tuple[str, ...], place: tuple[str, str]
+) -> None:
+    to, said = place
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {to}', gonogo, *args],
+        cwd=folder,
+        env=surroundings,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    *progress, last = done.stderr.splitlines()
+    assert (done.returncode, [line for line in progress if not line.startswith("[")]) == (USAGE, [])
+    assert last.startswith("gonogo: standard output")
+    assert said in last
+
+
+def test_data_stays_data_when_nobody_reads_the_progress(
+    gonogo: str, folder: Path, surroundings: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" 2>&-', gonogo, "check", "--format", "json"],
+        cwd=folder,
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == NO_GO
+    assert json.loads(done.stdout)["final"]
 
 
 def test_a_reader_that_had_enough_is_no_error_of_ours(
     gonogo: str, folder: Path, surroundings: dict[str, str]
 ) -> None:
-
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -1,15 +1,17 @@
 """What the command writes: the contract with whoever reads it by program."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from checklist.session import now
+from probes.outcome import now
 from tests.checklist.making import LITTLE, little
 from tests.cli.conftest import Call, Done, files
 from tests.conftest import REPOSITORY
@@ -24,7 +26,8 @@ GATE = {"verdict", "reasons", "waived"}
 CHECKLIST = {"title", "release", "environment", "hash"}
 ITEM = {
     *("id", "section", "title", "owner", "due", "overdue", "days_late", "severity", "state", "probe"),
-    *("cause", "steps", "claim", "attestation", "waiver", "reopening", "evidence"),
+    *("cause", "steps", "claim", "attestation", "waiver", "reopening", "evidence", "run"),
+    *("after", "links"),
 }
 READINESS = {
     *("status", "releaseId", "description", "time", "run", "final", "checklist", "gate", "items", "checks"),
@@ -79,7 +82,17 @@ def test_probe_reads_variables_and_toml_values_and_never_shows_a_secret(call: Ca
     assert refused.returncode == 2
     assert "hunter2" not in refused.stderr
     wrong = call("probe", "test-async", "text=[1, 2]")
-    assert (wrong.returncode, "text" in wrong.stderr, "array" in wrong.stderr) == (2, True, True)
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "gonogo: probe test-async: text: expected a text, got a list\n",
+    )
+
+
+def test_probe_describe_tells_what_it_can_be_told(call: Call) -> None:
+    said = call("probe", "test-async", "--describe").stdout
+    assert said.startswith("What to do.\n")
+    for words in ("count: How many.", "Common to all probes:", "timeout: The deadline."):
+        assert words in said
 
 
 def test_probe_finds_files_in_the_current_folder(call: Call, folder: Path) -> None:
@@ -105,7 +118,8 @@ def test_status_as_json_when_nothing_is_known(call: Call, folder: Path) -> None:
     assert [item["id"] for item in found["items"]] == ["door", "light", "alarm", "sign-off"]
     for item in found["items"]:
         assert set(item) == ITEM
-        assert item["claim"] is item["evidence"] is item["waiver"] is None
+        assert item["claim"] is item["evidence"] is item["waiver"] is item["run"] is None
+    assert (found["items"][2]["after"], found["items"][0]["after"]) == (["door"], [])
     first = found["items"][0]
     assert (first["section"], first["title"], first["owner"]) == ("House", "The door is shut", "Keeper")
     assert (first["due"], first["overdue"], first["severity"]) == ("2025-06-25", True, "blocker")
@@ -213,8 +227,29 @@ def test_progress_goes_to_standard_error_and_data_to_standard_output(call: Call,
     assert done.stdout.startswith("NO-GO  Test · 1.0 · production\n")
     assert done.stdout.splitlines()[-1].startswith("4 items: ")
     one = call("check", "light")
-    assert one.stdout == "✓ test-async: pass: all is well\n  ✓ said  1 (limit 2)  all is well\n"
+    assert one.stdout == "✓ light: pass: all is well\n  ✓ said  1 (limit 2)  all is well\n"
     assert one.stderr == "[1/1] ✓ light: all is well\n"
+
+
+def test_check_of_an_item_tells_only_what_this_run_found(call: Call, folder: Path) -> None:
+    call("check")
+    (folder / "door.verdict").write_text("fail")
+    both = call("check", "door", "alarm")
+    assert both.returncode == 1
+    assert both.stdout.startswith("✗ door: fail: all is well\n")
+    # It has passed before; that is no finding of this run.
+    assert both.stdout.endswith("\n· alarm: not run: waits for door\n")
+    assert call("check", "sign-off").stdout == "□ sign-off: open: manual, so there is nothing to run\n"
+
+
+def test_a_line_break_from_outside_makes_no_line_of_ours(call: Call, folder: Path) -> None:
+    forged = "all\n✓ door: pass"
+    little(folder, text=LITTLE.replace('"test-async"', f'"test-async"\ntext = {json.dumps(forged)}'))
+    call("resolve", "door", "--action", forged)
+    for args in (("check", "light"), ("probe", "test-async", f"text={forged}"), ("check",), ("status",)):
+        done = call(*args)
+        assert "all ✓ door: pass" in done.stdout
+        assert not re.search(r"^✓ door: pass", done.stdout + done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +281,23 @@ def test_output_goes_to_the_file_that_is_named_instead(
     done = call(*args, "-o", "out")
     assert done.stdout == ""
     assert (folder / "out").read_text() == call(*args).stdout
+
+
+def test_output_follows_a_link_and_keeps_what_is_no_plain_file(
+    gonogo: str, call: Call, folder: Path, surroundings: dict[str, str]
+) -> None:
+    (folder / "real").write_text("old")
+    (folder / "real").chmod(0o640)
+    (folder / "link").symlink_to("real")
+    assert call("probe", "--list", "-o", "link").returncode == 0
+    assert (folder / "link").is_symlink()
+    assert (folder / "real").read_text() == call("probe", "--list").stdout
+    assert (folder / "real").stat().st_mode & 0o777 == 0o640
+    os.mkfifo(folder / "pipe")
+    with subprocess.Popen([gonogo, "probe", "--list", "-o", "pipe"], cwd=folder, env=surroundings) as writer:
+        assert (folder / "pipe").read_text() == (folder / "real").read_text()
+    assert writer.returncode == 0
+    assert (folder / "pipe").is_fifo()
 
 
 # Text from outside is harmless

@@ -224,6 +224,10 @@ async def test_what_others_change_is_seen_and_a_go_does_not_outlive_it(desk: Des
     desk.session.path.write_text("not toml")
     await desk.see("not valid TOML")
     assert "Another title" in desk.text
+    assert "checklist.toml:1" in desk.session.gate().reasons[0]
+    desk.session.path.write_text(CHECKLIST)
+    await desk.see("The cache is healthy")
+    await wait_for(lambda: "checklist.toml:1" not in desk.session.gate().reasons[0], "it is read again")
 
 
 async def test_a_checklist_edited_during_its_final_check_does_not_count(tmp_path: Path) -> None:

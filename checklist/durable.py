@@ -1,0 +1,63 @@
+"""Files that survive a power cut: what is acknowledged is on disk."""
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Replace a file so that at every moment either the old or the new content is on disk.
+
+    When this returns the new content survives a power cut. A new file is private to its owner; an existing
+    one keeps its mode.
+
+    Raises:
+        OSError: If it could not be written: the old file stands, and nothing is left beside it. Only when the
+            last step fails, the sync of the folder, the new one stands but may not survive a power cut.
+    """
+    _put(path, data, lambda temporary: os.replace(temporary, path))  # noqa: PTH105  # the one call this is about
+
+
+def create(path: Path, data: bytes) -> None:
+    """Write a new file, whole or not at all; as `replace`.
+
+    Raises:
+        FileExistsError: If there is one of this name; it is left alone.
+        OSError: As `replace`.
+    """
+
+    def link(temporary: str) -> None:
+        os.link(temporary, path)
+        os.unlink(temporary)  # noqa: PTH108  # beside its sisters
+
+    _put(path, data, link)
+
+
+def _put(path: Path, data: bytes, place: Callable[[str], None]) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                with contextlib.suppress(FileNotFoundError):
+                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            place(temporary)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108  # beside its sisters
+            raise
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            # Some network file systems cannot sync a folder; one that can and fails is told.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+    finally:
+        os.close(folder)

@@ -1,0 +1,121 @@
+"""`gonogo probe`: one probe by hand, without a checklist."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from cli.exits import of_outcome, refuse
+from cli.options import format_option, output_option, put
+
+
+@click.command()
+@click.argument("use", required=False)
+@click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--list", "list_", is_flag=True, help="List the installed probes.")
+@click.option("--describe", is_flag=True, help="Tell what the probe USE can be told.")
+@format_option
+@output_option
+def probe(  # noqa: PLR0917  # click passes them by name
+    use: str | None,
+    parameters: tuple[str, ...],
+    list_: bool,
+    describe: bool,
+    form: str,
+    output: Path | None,
+) -> None:
+    """Run one probe by hand, without a checklist.
+
+    A VALUE that starts with [ or { is read as TOML; ${NAME} is taken from the environment.
+    """
+    import asyncio
+
+    from checklist.reports import text
+    from checklist.reports.status_report import encode
+    from probes import registry
+    from probes.outcome import Outcome
+    from probes.runner import Runner
+
+    if list_:
+        put("".join(f"{name}\n" for name in registry.names()), output)
+        return
+    if use is None:
+        refuse(f"name a probe; there are {', '.join(registry.names())}")
+    if describe:
+        put(_description(use), output)
+        return
+    raw = _parameters(parameters)
+    _refuse_bad(use, raw)
+
+    async def once() -> Outcome:
+        runner = Runner(Path.cwd())
+        try:
+            return await runner.run(use, raw, lax=True)
+        finally:
+            await runner.close()
+
+    outcome = asyncio.run(once())
+    put(text.outcome(outcome) if form == "text" else encode(outcome), output)
+    sys.exit(of_outcome(outcome.verdict))
+
+
+def _description(use: str) -> str:
+    """Return the help of a probe: the documentation of its parameters, with the common ones."""
+    import inspect
+
+    from probes import registry
+    from probes.parameters import Parameters
+
+    try:
+        kind = registry.find(use).parameters
+    except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
+        refuse(str(error))
+    own, common = inspect.getdoc(kind) or "", inspect.getdoc(Parameters) or ""
+    return f"{own}\n\nCommon to all probes:\n{common.partition('Attributes:')[2].strip(chr(10))}\n"
+
+
+def _parameters(words: tuple[str, ...]) -> dict[str, object]:
+    raw: dict[str, object] = {}
+    for key, value in map(_parameter, words):
+        if key in raw:
+            refuse(f"{key} is given twice")
+        raw[key] = value
+    return raw
+
+
+def _parameter(word: str) -> tuple[str, object]:
+    import tomllib
+
+    key, equals, value = word.partition("=")
+    if not equals or not key:
+        refuse(f"{word!r}: expected KEY=VALUE")
+    if value.startswith(("[", "{")):
+        try:
+            return key, tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            refuse(f"{key}: not a TOML value: {error}")
+    return key, value
+
+
+def _refuse_bad(use: str, raw: dict[str, object]) -> None:
+    """Tell a wrong call (exit 2) from a probe that could not tell (exit 3)."""
+    import msgspec
+
+    from checklist.reading import explain, keyed
+    from probes import registry
+    from probes.clean import redact, secrets_of
+    from probes.outcome import CannotTell
+    from probes.parameters import Expanded, convert, expand
+
+    expanded = Expanded({}, {}, ())
+    try:
+        kind = registry.find(use).parameters
+        expanded = expand(raw)
+        convert(expanded.values, kind, lax=True)
+    except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
+        refuse(str(error))
+    except msgspec.ValidationError as error:
+        path, message = explain(error, expanded.values, {"": kind})
+        refuse(redact(f"probe {use}: {keyed(path, message)}", secrets_of(expanded.read)))
+    except CannotTell:
+        pass  # an unset variable is the probe's own doubt: unknown, config
