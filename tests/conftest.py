@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,15 @@ REPOSITORY = Path(__file__).parents[1]
 
 # The programs that tests start must find the third-party test probes as an installed package too.
 os.environ["PYTHONPATH"] = str(REPOSITORY / "tests" / "plugin")
+# Started in the background of a script, this process ignores ctrl-c, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # What the operator who runs the tests has set must not decide them.
+_DECIDING = (
+    *("REDIS_", "SENTRY_", "BACKUP_", "SOURCE_", "PRODUCTION_", "DEVELOPMENT_"),
+    *("GONOGO_", "GIT_", "RESTIC_", "NO_COLOR", "XDG_"),
+)
 for name in [*os.environ]:
-    if name.startswith(
-        ("REDIS_", "SENTRY_", "BACKUP_", "GONOGO_", "NO_COLOR", "PRODUCTION_", "DEVELOPMENT_")
-    ):
+    if name.startswith(_DECIDING):
         del os.environ[name]
 
 

@@ -361,6 +361,23 @@ async def test_a_file_that_broke_meanwhile_is_told_and_the_last_good_one_stays(
     assert session.status == Status()
 
 
+async def test_a_file_that_cannot_be_read_any_more_closes_the_gate_until_it_can(
+    session: Session, tmp_path: Path
+) -> None:
+    await ready(session)
+    await session.check()
+    assert session.gate().go
+    good = session.path.read_text()
+    session.path.write_text("[checklist")
+    with pytest.raises(FileError):
+        await session.follow()
+    assert not session.gate().go
+    assert f"{tmp_path / 'checklist.toml'}:1: " in session.gate().reasons[0]
+    session.path.write_text(good)
+    await session.follow()
+    assert session.gate().go
+
+
 async def test_the_status_lives_beside_the_real_checklist_behind_a_link(tmp_path: Path) -> None:
     real, other = tmp_path / "real", tmp_path / "other"
     real.mkdir()

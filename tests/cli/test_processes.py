@@ -89,6 +89,15 @@ def pids(folder: Path) -> list[int]:
     return [int(word) for word in note.read_text().split()] if note.exists() else []
 
 
+def ending(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Return what a program said until it ended; one that does not end is killed, not waited for."""
+    try:
+        return process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 STUBBORN = LITTLE.replace(
     'do = "read"\nfile = "door.verdict"', 'do = "escape"\nfile = "pids"\ntimeout = "10m"'
 )
@@ -110,7 +119,7 @@ def test_ctrl_c_ends_a_check_with_130_and_leaves_no_process(
     ) as process:
         wait_until(lambda: len(pids(tmp_path)) == 2, "the probe and what it started run")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
-        out, err = process.communicate(timeout=60)
+        out, err = ending(process)
     assert (process.returncode, out) == (130, "")
     assert "interrupted" in err
     assert "Traceback" not in err
@@ -130,7 +139,7 @@ def test_ctrl_c_ends_a_probe_with_130_and_leaves_no_process(
     ) as process:
         wait_until(lambda: len(pids(tmp_path)) == 2, "the probe and what it started run")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = ending(process)
     assert (process.returncode, out, "Traceback" in err) == (130, "", False)
     assert [pid for pid in pids(tmp_path) if alive(pid)] == []
 
