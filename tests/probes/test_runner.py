@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -253,14 +254,16 @@ async def test_when_the_server_is_killed_its_runs_end_and_the_next_one_works(
         await asyncio.sleep(0.01)
     server = psutil.Process(pids(note)[0]).parent()
     assert server is not None
+    family = server.children(recursive=True)
     server.kill()
     outcome = await run
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CRASHED)
     # What hid from the server itself (another session, an empty environment) is beyond anybody now.
     await asyncio.to_thread(wait_until, lambda: not alive(pids(note)[0]), "the run ended")
     assert (await runner.run("test-blocking", {})).verdict is Verdict.PASS
-    for pid in filter(alive, pids(note)):
-        os.kill(pid, signal.SIGKILL)
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 async def test_a_closed_runner_starts_nothing_more(tmp_path: Path) -> None:
