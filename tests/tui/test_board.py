@@ -51,7 +51,7 @@ async def test_a_claim_is_resolved_and_only_its_own_probe_verifies_it(desk: Desk
     await desk.press("enter")
     await desk.state("cache", "resolved")
     await desk.see("resolved")
-    await desk.see("grew the cache")
+    await desk.see("grew")
     await desk.press("r")
     await desk.state("cache", "reopened")
     desk.verdict("cache", "pass")
@@ -183,7 +183,8 @@ async def test_a_save_that_fails_is_told_and_not_shown_as_done(desk: Desk) -> No
     await desk.press("space")
     await desk.type("done")
     await desk.press("enter")
-    await desk.see("not valid TOML")
+    await wait_for(lambda: "not valid TOML" in (desk.session.unsaved or ""), "it is told")
+    await desk.see("not everything is saved")
     assert desk.session.states()["cache"] == "open"
     assert (desk.folder / "checklist.status.toml").read_text() == "not = = toml"
 
@@ -222,7 +223,8 @@ async def test_what_others_change_is_seen_and_a_go_does_not_outlive_it(desk: Des
     desk.session.path.write_text(CHECKLIST.replace("The cache is healthy", "Another title"))
     await desk.see("Another title")
     desk.session.path.write_text("not toml")
-    await desk.see("not valid TOML")
+    await wait_for(lambda: "not valid TOML" in (desk.session.unread or ""), "it is told")
+    await desk.see("NO-GO")
     assert "Another title" in desk.text
     assert "checklist.toml:1" in desk.session.gate().reasons[0]
     desk.session.path.write_text(CHECKLIST)
