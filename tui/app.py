@@ -49,10 +49,6 @@ class Console(App[None]):
                 yield SystemCommand(binding.description, binding.tooltip, run)
         yield from super().get_system_commands(screen)
 
-    def action_leave(self) -> None:
-        """Leave at once. Marks are on disk already; runs end with the session."""
-        self.exit()
-
     def action_help(self) -> None:
         """Show what every key does."""
         from tui.screens.help import Help

@@ -4,9 +4,9 @@ from textual.binding import Binding
 
 CONSOLE = (
     Binding(
-        "q", "leave", "Quit", tooltip="Leave; every run is stopped, every mark is saved already", id="quit"
+        "q", "quit", "Quit", tooltip="Leave; every run is stopped, every mark is saved already", id="quit"
     ),
-    Binding("ctrl+q", "leave", "Quit", show=False, tooltip="Leave", id="quit-always"),
+    Binding("ctrl+q", "quit", "Quit", show=False, tooltip="Leave", id="quit-always"),
     Binding("question_mark", "help", "Help", key_display="?", tooltip="What every key does", id="help"),
 )
 """Keys that work everywhere."""

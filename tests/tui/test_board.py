@@ -272,6 +272,11 @@ async def test_the_palette_offers_what_the_keys_do(desk: Desk) -> None:
     await desk.see("it alone can make GO")
 
 
+async def test_ctrl_c_says_how_to_leave(desk: Desk) -> None:
+    await desk.press("ctrl+c")
+    await desk.see("to quit the app")
+
+
 async def test_help_lists_every_key_and_every_state(desk: Desk) -> None:
     await desk.press("question_mark")
     await desk.see("Run this item's own probe again")
