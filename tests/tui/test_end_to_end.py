@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ def pids(folder: Path) -> Iterator[Path]:
             os.kill(int(word), 9)
 
 
-@pytest.mark.parametrize("how", ["q", "closed terminal", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("how", ["q", "closed terminal", "SIGHUP", "SIGINT", "SIGTERM", "SIGKILL"])
 def test_leaving_while_a_probe_runs_leaves_no_process(
     gonogo: str, folder: Path, environment: dict[str, str], pids: Path, how: str
 ) -> None:
@@ -147,9 +148,12 @@ def test_leaving_while_a_probe_runs_leaves_no_process(
             case "closed terminal":
                 terminal.close()
             case _:
-                os.kill(terminal.pid, 15 if how == "SIGTERM" else 9)
+                os.kill(terminal.pid, signal.Signals[how])
         code = terminal.ended()
         assert (code == 0) == (how == "q")
+        if how in {"SIGHUP", "SIGINT", "SIGTERM"}:
+            assert code == 128 + signal.Signals[how]
+            assert -1 < terminal.raw.rfind(b"?1049h") < terminal.raw.rfind(b"?1049l")
     wait_until(lambda: not any(process.is_running() for process in family), "no process is left")
 
 
