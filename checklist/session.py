@@ -228,6 +228,8 @@ class Session:
         run = run or _new_run()
         self.running[item] = run
         task = self._tasks[item] = asyncio.create_task(self._look(entry, entry.probe, run))
+        # Also where it is cancelled before it has begun.
+        task.add_done_callback(lambda ended: self._forget(item) if self._tasks.get(item) is ended else None)
         try:
             return await task
         except asyncio.CancelledError:
@@ -244,9 +246,13 @@ class Session:
             await self._record(item, Evidence(outcome=found, run=run, item=item.hash))
             recorded = found
         finally:
-            del self.running[item.id], self._tasks[item.id]
+            self._forget(item.id)
             self._tell(Ended(run, item.id, recorded))
         return recorded
+
+    def _forget(self, item: str) -> None:
+        self.running.pop(item, None)
+        self._tasks.pop(item, None)
 
     def cancel(self, item: str | None = None) -> None:
         """Cancel the run of an item, or all runs and the check that they belong to."""

@@ -61,6 +61,12 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[str, ...]
     links: tuple[str, ...]
 
+    @property
+    def moments(self) -> list[datetime]:
+        """When what is shown with its age was found or said."""
+        words = [word.at for word in (self.attestation, self.reopening) if word]
+        return [*words, self.evidence.started_at] if self.evidence else words
+
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The state of everything at one moment."""

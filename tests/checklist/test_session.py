@@ -862,3 +862,14 @@ async def test_what_a_hand_wrote_into_the_file_is_taken_for_what_it_is(
     await ready(session)
     assert 'state = "open"' in path.read_text()
     assert replace(session.status, items={}) == Status(revision=4)
+
+
+async def test_a_run_that_is_cancelled_before_it_begins_leaves_nothing(session: Session) -> None:
+    run = asyncio.create_task(session.run("light"))
+    while not session.running:
+        await asyncio.sleep(0)
+    session.cancel("light")
+    assert await run is None
+    assert session.running == {}
+    outcome = await session.run("light")
+    assert outcome is not None

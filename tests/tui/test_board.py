@@ -168,11 +168,12 @@ async def test_keys_are_answered_while_probes_run_and_a_final_check_can_be_stopp
 async def test_one_run_can_be_stopped_and_run_again(tmp_path: Path) -> None:
     async with open_desk(tmp_path, SLOW) as desk:
         await desk.press("j", "r")
-        await wait_for(lambda: "slow" in desk.session.running, "it runs")
+        await desk.see("running for")
         await desk.press("r")
         await desk.see("slow is running already")
         await desk.press("x")
         await wait_for(lambda: not desk.session.running, "it is stopped")
+        await desk.see_not("running for")
         assert desk.session.status.of("slow").evidence is None
         await desk.press("r")
         await wait_for(lambda: "slow" in desk.session.running, "it runs again")

@@ -108,11 +108,7 @@ class Board(Screen[None]):
         """Work everything out anew from what is recorded, and show it if it is not what is shown."""
         moment = now()
         self._report = self._session.report()
-        ages = [
-            ago((moment - item.evidence.started_at).total_seconds())
-            for item in self._report.items
-            if item.evidence
-        ]
+        ages = [ago((moment - at).total_seconds()) for item in self._report.items for at in item.moments]
         if self._shown == (self._report, ages):
             return
         self._shown = (self._report, ages)
@@ -175,6 +171,7 @@ class Board(Screen[None]):
                     self._done[item] = outcome.verdict if outcome else None
                 self._show_running()
                 self._look_again()
+                self._show_detail()
             case CheckStarted():
                 self._check, self._done = message.event, {}
                 self._show_running()
