@@ -84,14 +84,18 @@ class Session:
 
     def gate(self) -> Gate:
         """Return the decision as it stands now."""
-        gate = decide(self.checklist, self.status, self._clock())
-        if self.unsaved:
-            gate = gate.held_by(f"not everything is saved: {self.unsaved}")
-        return gate.held_by(self.unread) if self.unread else gate
+        return self._held(decide(self.checklist, self.status, self._clock()))
 
     def report(self) -> status_report.StatusReport:
         """Return the state of everything now."""
-        return replace(status_report.build(self.checklist, self.status, self._clock()), gate=self.gate())
+        report = status_report.build(self.checklist, self.status, self._clock())
+        return replace(report, gate=self._held(report.gate))
+
+    def _held(self, gate: Gate) -> Gate:
+        """Return the gate, shut while what is known here and what is on disk may differ."""
+        if self.unsaved:
+            gate = gate.held_by(f"not everything is saved: {self.unsaved}")
+        return gate.held_by(self.unread) if self.unread else gate
 
     async def refresh(self) -> None:
         """Take in what others have changed on disk, in the checklist and in its status.

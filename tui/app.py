@@ -21,6 +21,18 @@ class Console(App[None]):
     """The console on one session."""
 
     TITLE = "gonogo"
+    CSS = """
+    .window {
+        width: 76;
+        max-width: 95%;
+        height: auto;
+        max-height: 95%;
+        border: round $primary;
+        background: $surface;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = list(keys.CONSOLE)
     ENABLE_COMMAND_PALETTE = True
 

@@ -167,3 +167,18 @@ def test_the_screen_follows_a_resize(gonogo: str, folder: Path, environment: dic
         terminal.gone("Run every probe in one go")
         terminal.press("q")
         assert terminal.ended() == 0
+
+
+def test_words_that_come_in_one_burst_with_the_key_are_no_commands(
+    gonogo: str, folder: Path, environment: dict[str, str]
+) -> None:
+    with Terminal([gonogo], folder, environment, size=(100, 30)) as terminal:
+        terminal.see("The cache is healthy")
+        terminal.press(" rRFoq")
+        terminal.see("What was done?")
+        terminal.press("mended it\r")
+        terminal.see("claimed, not proven")
+        assert "mended it" in str(status(folder)["cache"]["action"])
+        assert "evidence" not in status(folder)["cache"]
+        terminal.press("q")
+        assert terminal.ended() == 0

@@ -1,7 +1,7 @@
 """The board: every item on the left, the one under the cursor on the right, the verdict above."""
 
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,8 +38,13 @@ SPIN = 0.25
 """Seconds between two frames while something runs. Faster would cost a visible share of a core."""
 
 FOLLOW = 2.0
-"""Seconds between two looks at the clock and at the files: evidence grows stale and waivers run out by
-themselves, and others work on the same checklist."""
+"""Seconds between two looks at the files, which others may change."""
+
+AGE = 20.0
+"""Seconds between two looks at the clock: evidence grows stale and waivers run out by themselves."""
+
+
+Mark = Callable[[dict[str, str]], Coroutine[object, object, object]]
 
 
 class Board(Screen[None]):
@@ -87,6 +92,7 @@ class Board(Screen[None]):
         """Show what is known; look at the clock now and then."""
         self._spinner = self.set_interval(SPIN, self._spin, pause=True)
         self.set_interval(FOLLOW, self._follow)
+        self.set_interval(AGE, self._look_again)
         self._look_again()
         self.query_one(ItemList).focus()
 
@@ -96,13 +102,15 @@ class Board(Screen[None]):
     async def _follow(self) -> None:
         try:
             await self._session.follow()
-            self._trouble = ""
+            if self._trouble:
+                self._trouble = ""
+                self._look_again()
         except (FileError, StoreError) as error:
             # Said once, not every two seconds; what was last good stays on screen.
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 self.post_message(Refused(self._trouble))
-        self._look_again()
+                self._look_again()
 
     def _look_again(self) -> None:
         """Work everything out anew from what is recorded, and show it if it is not what is shown."""
@@ -259,63 +267,59 @@ class Board(Screen[None]):
 
     def action_mark(self) -> None:
         """Claim the item under the cursor resolved, or attest it if it is manual."""
-        if item := self._here():
-            if item.probe is None:
-                self._attest(item)
-            else:
-                self._claim(item)
+        item = self._here()
+        if item and item.probe is None:
+            self._ask(
+                "Attest",
+                "No probe can prove this: it will rest on your word, under your name.",
+                [Question("note", "What was seen or agreed?")],
+                lambda said: self._session.attest(item.id, by=said["by"], note=said["note"]),
+            )
+        elif item:
+            self._ask(
+                "Resolve",
+                "This is a claim; r then runs its probe, and only that proves it.",
+                [Question("action", "What was done?")],
+                lambda said: self._session.claim(item.id, by=said["by"], action=said["action"]),
+            )
 
-    @work(group="prompt", exclusive=True, exit_on_error=False, description="ask what was done")
-    async def _claim(self, item: ItemReport) -> None:
-        lead = f"{item.title}\nThis is a claim; r then runs its probe, and only that proves it."
-        questions = [Question("action", "What was done?"), Question("by", "Who says so?", self._operator)]
-        answers = await self.app.push_screen_wait(Prompt(f"Resolve {item.id}", lead, questions))
-        if answers:
-            self._do(self._session.claim(item.id, by=answers["by"], action=answers["action"]))
-
-    @work(group="prompt", exclusive=True, exit_on_error=False, description="ask what was agreed")
-    async def _attest(self, item: ItemReport) -> None:
-        lead = f"{item.title}\nNo probe can prove this: it will rest on your word, under your name."
-        questions = [
-            Question("note", "What was seen or agreed?"),
-            Question("by", "Who says so?", self._operator),
-        ]
-        answers = await self.app.push_screen_wait(Prompt(f"Attest {item.id}", lead, questions))
-        if answers:
-            self._do(self._session.attest(item.id, by=answers["by"], note=answers["note"]))
-
-    @work(group="prompt", exclusive=True, exit_on_error=False, description="ask why it is open again")
-    async def action_reopen(self) -> None:
+    def action_reopen(self) -> None:
         """Take the item under the cursor back to open."""
         if item := self._here():
-            lead = (
-                f"{item.title}\nClaim, attestation and waiver go; only new evidence counts. u takes it back."
+            self._ask(
+                "Reopen",
+                "Claim, attestation and waiver go; only new evidence counts. u takes it back.",
+                [Question("why", "Why is it open again?")],
+                lambda said: self._session.reopen(item.id, by=said["by"], why=said["why"]),
             )
-            questions = [
-                Question("why", "Why is it open again?"),
-                Question("by", "Who says so?", self._operator),
-            ]
-            answers = await self.app.push_screen_wait(Prompt(f"Reopen {item.id}", lead, questions))
-            if answers:
-                self._do(self._session.reopen(item.id, by=answers["by"], why=answers["why"]))
 
-    @work(group="prompt", exclusive=True, exit_on_error=False, description="ask for how long")
-    async def action_waive(self) -> None:
+    def action_waive(self) -> None:
         """Accept the item under the cursor as it is, up to a day."""
         if item := self._here():
             week = (now().date() + timedelta(days=7)).isoformat()
-            lead = (
-                f"{item.title}\nIt will not hold the gate up to that day, and stays counted in the verdict."
+            until = Question("until", "Up to and including which day?", week, day=True)
+            self._ask(
+                "Waive",
+                "It will not hold the gate up to that day, and stays counted in the verdict.",
+                [Question("why", "Why is it acceptable for now?"), until],
+                lambda said: self._session.waive(
+                    item.id, by=said["by"], why=said["why"], until=date.fromisoformat(said["until"])
+                ),
             )
-            questions = [
-                Question("why", "Why is it acceptable for now?"),
-                Question("until", "Up to and including which day?", week, day=True),
-                Question("by", "Who approves?", self._operator),
-            ]
-            answers = await self.app.push_screen_wait(Prompt(f"Waive {item.id}", lead, questions))
-            if answers:
-                until = date.fromisoformat(answers["until"])
-                self._do(self._session.waive(item.id, by=answers["by"], why=answers["why"], until=until))
+
+    def _ask(self, verb: str, lead: str, questions: list[Question], mark: Mark) -> None:
+        """Ask, and then mark the item under the cursor with what was answered.
+
+        The window is there before the next key is read, so that no word of an answer is taken for a command.
+        """
+        if item := self._here():
+
+            def answered(said: dict[str, str] | None) -> None:
+                if said:
+                    self._do(mark(said))
+
+            questions = [*questions, Question("by", "Under which name?", self._operator)]
+            self.app.push_screen(Prompt(f"{verb} {item.id}", f"{item.title}\n{lead}", questions), answered)
 
     def action_undo(self) -> None:
         """Take the last mark back."""

@@ -23,22 +23,12 @@ class Help(ModalScreen[None]):
     DEFAULT_CSS = """
     Help {
         align: center middle;
-        & > VerticalScroll {
-            width: 76;
-            max-width: 95%;
-            height: auto;
-            max-height: 95%;
-            border: round $primary;
-            background: $surface;
-            padding: 0 1;
-            scrollbar-size-vertical: 1;
-        }
     }
     """
 
     def compose(self) -> ComposeResult:
         """One text."""
-        with VerticalScroll() as window:
+        with VerticalScroll(classes="window") as window:
             window.border_title = "Keys"
             window.border_subtitle = "esc goes back"
             yield Static(_text())

@@ -40,15 +40,6 @@ class Prompt(ModalScreen[dict[str, str] | None]):
     DEFAULT_CSS = """
     Prompt {
         align: center middle;
-        & > Vertical {
-            width: 72;
-            max-width: 95%;
-            height: auto;
-            max-height: 95%;
-            border: round $primary;
-            background: $surface;
-            padding: 0 1;
-        }
         Label { width: 1fr; }
         .hint { color: $foreground-muted; }
         .wrong { color: $text-error; height: auto; display: none; }
@@ -71,7 +62,7 @@ class Prompt(ModalScreen[dict[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         """A title, a field a question, and the keys."""
-        with Vertical() as window:
+        with Vertical(classes="window") as window:
             window.border_title = self._title
             yield Label(outside(self._lead))
             for question in self._questions:
