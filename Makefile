@@ -1,11 +1,12 @@
 # One target for each thing a person does. Python is the one named here, or: make PYTHON=python3.13 run
 PYTHON ?= python3
 
-.PHONY: help run test lint lock clean
+.PHONY: help run test truth lint lock clean
 
 help:
 	@echo "make run    open the console on checklist.toml"
 	@echo "make test   install what the tests need, then run them all"
+	@echo "make truth  make every state of the table of truth, and print it: state, expected, got"
 	@echo "make lint   formatting, lint, types, import direction"
 	@echo "make lock   resolve the lock files anew (needs uv)"
 	@echo "make clean  remove what the other targets made"
@@ -15,6 +16,9 @@ run: .venv/run.stamp
 
 test: .venv/test.stamp .parts/ready.stamp
 	@.venv/bin/python -m pytest --numprocesses auto $(ARGS)
+
+truth: .venv/test.stamp .parts/ready.stamp
+	@.venv/bin/python -m pytest --numprocesses auto --quiet --truth tests/truth $(ARGS)
 
 lint: .venv/test.stamp
 	.venv/bin/ruff format --check .

@@ -246,7 +246,9 @@ class Session:
         self._tell(Started(run, item.id))
         recorded: Outcome | None = None
         try:
-            found = await self._runner.run(probe.use, probe.parameters)
+            last = self.status.items.get(item.id, Facts()).evidence
+            memory = last.outcome.memory if last else None
+            found = await self._runner.run(probe.use, probe.parameters, memory)
             await self._record(item, Evidence(outcome=found, run=run, item=item.hash))
             recorded = found
         finally:

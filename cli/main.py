@@ -229,9 +229,10 @@ def _narrator() -> "Callable[[Event], None]":
         elif isinstance(event, Ended):
             done += 1
             found = event.outcome
-            said = (
-                f"{text.VERDICT_GLYPHS[found.verdict]} {event.item}: {found.summary}" if found else event.item
-            )
+            said = event.item
+            if found:
+                words = " ".join([found.summary, *text.hint(found.hint)])
+                said = f"{text.VERDICT_GLYPHS[found.verdict]} {event.item}: {words}"
             narrate(f"[{done}/{total}] {said}")
 
     return tell

@@ -17,7 +17,7 @@ MAX_CHECKS = 500
 """Lines of evidence that are kept, the heaviest ones if there are more."""
 
 MAX_METRICS = 200
-"""Figures for trends that are kept."""
+"""Figures for trends, and entries of a probe's memory, that are kept."""
 
 # Escape sequences go whole (CSI, OSC up to its terminator or the end, two-character ones), then what is left
 # of C0 (except newline and tab), DEL, C1, the bidirectional controls and lone surrogates. A terminal would
@@ -104,16 +104,23 @@ def clean(outcome: Outcome, secrets: Iterable[str] = ()) -> Outcome:
             unit=None if line.unit is None else clean_text(line.unit, known),
             limit=_figure(line.limit, known),
             message=clean_text(line.message, known),
+            hint=clean_text(line.hint, known),
         )
 
     return msgspec.structs.replace(
         outcome,
         summary=clean_text(outcome.summary, known),
+        hint=clean_text(outcome.hint, known),
         checks=tuple(check(line) for line in _heaviest(outcome.checks)),
         metrics={
             clean_text(name, known): float(value)
             for name, value in islice(outcome.metrics.items(), MAX_METRICS)
             if math.isfinite(value)
+        },
+        memory={
+            clean_text(name, known): clean_text(value, known) if isinstance(value, str) else value
+            for name, value in islice(outcome.memory.items(), MAX_METRICS)
+            if isinstance(value, str) or math.isfinite(value)
         },
     )
 

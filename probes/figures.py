@@ -51,16 +51,14 @@ def held(
         name: Of the check.
         observed: See `grade`.
         limits: See `grade`; an infinite one is no limit and is not shown.
-        words: The figures in words, and what to do if a limit is crossed; neither ends in a full stop.
+        words: The figures in words, without a full stop, and the hint that goes with a crossed limit.
         unit: Of the figure and its limits.
         falling: See `grade`.
     """
     verdict, limit = grade(observed, limits, falling=falling)
-    line, advice = words
+    line, hint = words
     if math.isfinite(limit):
         line += f", limit {limit:g}" + (f" {unit}" if unit else "")
-    if verdict is not Verdict.PASS:
-        line += f": {advice}"
     return Check(
         name=name,
         verdict=verdict,
@@ -68,7 +66,13 @@ def held(
         unit=unit,
         limit=limit if math.isfinite(limit) else None,
         message=f"{line}.",
+        hint="" if verdict is Verdict.PASS else sentence(hint),
     )
+
+
+def sentence(words: str) -> str:
+    """Write words as a sentence: a capital first, a full stop last."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
 
 
 def size(count: float) -> str:

@@ -28,7 +28,7 @@ import psutil
 
 from probes import parameters, registry
 from probes.clean import clean
-from probes.outcome import CannotTell, Outcome, Reason, unknown
+from probes.outcome import CannotTell, Memory, Outcome, Reason, unknown
 
 GRACE = 2.0
 """Seconds between TERM and KILL."""
@@ -57,6 +57,7 @@ class Start(msgspec.Struct, tag_field="do", tag="start"):
     use: str
     values: dict[str, object]
     folder: str
+    memory: dict[str, float | int | str] = {}
 
 
 class Stop(msgspec.Struct, tag_field="do", tag="stop"):
@@ -83,17 +84,21 @@ class _Run:
     kill_at: float | None = None
 
 
-def execute(use: str, values: dict[str, object]) -> Outcome:
-    """Run a blocking probe here and now. Doubt and bugs become `unknown`; nothing is raised."""
+def execute(use: str, values: dict[str, object], memory: Memory) -> Outcome:
+    """Run a blocking probe here and now. Doubt and bugs become `unknown`; nothing is raised.
+
+    Raises:
+        ProbeNotFoundError, BrokenProbeError, ValidationError: If the runner asked for what it cannot have.
+    """
+    probe = registry.find(use)
+    given = parameters.convert(values, probe.parameters)
     try:
-        probe = registry.find(use)
-        outcome = probe.function(parameters.convert(values, probe.parameters))
-        # Here too, because what is not clean may not even be encoded.
-        return clean(expect_outcome(outcome))
+        # Cleaned here too, because what is not clean may not even be encoded.
+        return clean(expect_outcome(probe.function(*probe.arguments(given, memory))))
     except CannotTell as doubt:
-        return clean(unknown(doubt.reason, doubt.message))
+        return clean(unknown(doubt.reason, doubt.message, doubt.hint))
     except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
-        return clean(unknown(Reason.INTERNAL, f"Bug in the {use} probe: {type(error).__name__}: {error}"))
+        return clean(probe.bug(error))
 
 
 def expect_outcome(found: object) -> Outcome:
@@ -129,7 +134,7 @@ def _child(order: Start, pipe: int) -> NoReturn:
             os.dup2(source, target, inheritable=target < 3)  # noqa: PLR2004  # the standard three
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         os.chdir(order.folder)
-        data = msgspec.json.encode(execute(order.use, order.values))
+        data = msgspec.json.encode(execute(order.use, order.values, order.memory))
         if len(data) > MAX_OUTCOME:
             data = msgspec.json.encode(unknown(Reason.LIMIT, f"The outcome was {len(data)} bytes long."))
         with os.fdopen(3, "wb") as out:

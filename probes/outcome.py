@@ -9,6 +9,9 @@ import msgspec
 
 Figure = float | int | str | bool | None
 
+Memory = Mapping[str, float | int | str]
+"""What a probe keeps from one run for the next one: counters, of which only the growth means something."""
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A point in time with its UTC offset."""
 
@@ -58,7 +61,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         observed: The figure or word that was read, in `unit`.
         unit: Unit of `observed` and `limit`: "%", "B", "s", "ms", "1/s", or None for a count or a word.
         limit: The nearest limit that `observed` was held against, or None where there is none.
-        message: One sentence for the operator. Where the verdict is not pass it says what to do.
+        message: One sentence for the operator: what was found.
+        hint: Where the verdict is not pass, one sentence that says what to do next, with the command to type
+            where there is one.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unit: str | None = None
     limit: Figure = None
     message: str = ""
+    hint: str = ""
 
 
 def now() -> datetime:
@@ -83,9 +89,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         probe: The name it was run by; the runner fills it in.
         verdict: Never lighter than the worst of the checks (see `WEIGHT`); a pass has at least one check.
         summary: One line: what an operator reads first.
+        hint: What to do next, in one line; empty for a pass.
         reason: Why the probe could not tell; None exactly when `verdict` is not unknown.
         checks: The evidence, line by line.
         metrics: Figures worth a trend, by name; the unit is the end of the name (`ping_p99_ms`).
+        memory: What the next run of the same item is told; a probe that wants it has a second parameter.
         started_at: When the run began, with its UTC offset; the runner fills it in.
         duration: Seconds the run took on the monotonic clock; the runner fills it in.
     """
@@ -93,9 +101,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     probe: str = ""
     verdict: Verdict
     summary: str
+    hint: str = ""
     reason: Reason | None = None
     checks: tuple[Check, ...] = ()
     metrics: dict[str, float] = {}
+    memory: dict[str, float | int | str] = {}
     started_at: Moment = msgspec.field(default_factory=now)
     duration: float = 0.0
 
@@ -116,11 +126,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class CannotTell(Exception):  # noqa: N818  # not an error: a finding that there is no finding
     """Raised by a probe that could not look. It becomes an `unknown` outcome with this reason."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
-        """Take the class of the obstacle and one sentence that says what to do about it."""
+    def __init__(self, reason: Reason, message: str, hint: str = "") -> None:
+        """Take the class of the obstacle, one sentence that names it, and one that says what to do next."""
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.hint = hint
 
 
 WEIGHT = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FAIL: 3}
@@ -137,14 +148,16 @@ def conclude(
     summary: str | None = None,
     metrics: Mapping[str, float] | None = None,
     *,
+    memory: Memory | None = None,
     reason: Reason = Reason.FORBIDDEN,
 ) -> Outcome:
     """Build the outcome that follows from the checks.
 
     Args:
         checks: The evidence. None at all concludes nothing: unknown, `internal`.
-        summary: What to say when every check passed; otherwise the messages of the worst checks speak.
+        summary: What to say when every check passed; otherwise message and hint of the worst check speak.
         metrics: Figures worth a trend.
+        memory: What the next run is to be told.
         reason: The reason to give if the conclusion is unknown.
     """
     lines = tuple(checks)
@@ -159,12 +172,14 @@ def conclude(
     return Outcome(
         verdict=verdict,
         summary=summary,
+        hint="" if verdict is Verdict.PASS else next((check.hint for check in decisive if check.hint), ""),
         reason=reason if verdict is Verdict.UNKNOWN else None,
         checks=lines,
         metrics=dict(metrics or {}),
+        memory=dict(memory or {}),
     )
 
 
-def unknown(reason: Reason, summary: str) -> Outcome:
+def unknown(reason: Reason, summary: str, hint: str = "") -> Outcome:
     """Build the outcome of a run that could not tell."""
-    return Outcome(verdict=Verdict.UNKNOWN, summary=summary, reason=reason)
+    return Outcome(verdict=Verdict.UNKNOWN, summary=summary, hint=hint, reason=reason)

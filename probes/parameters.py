@@ -30,10 +30,16 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     the validation, and the class docstring is the help. A key without a default is required.
 
     Attributes:
-        timeout: The deadline. When it passes the probe is ended and the verdict is `unknown: timeout`.
+        timeout: The deadline of each attempt. When it passes the probe is ended and the verdict is
+            `unknown: timeout`.
+        retries: How many times to look again after anything but a pass. None by default: a probe that passes
+            only now and then has seen something. A pass on a later attempt says so.
+        retry_wait: The time between two attempts.
     """
 
     timeout: Duration = "30s"
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+    retry_wait: Duration = "1s"
 
 
 P = TypeVar("P", bound=Parameters)
@@ -90,8 +96,8 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
 
     values = {key: walk(value) for key, value in raw.items()}
     if missing:
-        names = " and ".join(dict.fromkeys(missing))
-        raise CannotTell(Reason.CONFIG, f"Not configured: set {names}.")
+        names, verb = " and ".join(dict.fromkeys(missing)), "is" if len(set(missing)) == 1 else "are"
+        raise CannotTell(Reason.CONFIG, f"Not configured: {names} {verb} not set.", f"Set {names}.")
     return Expanded(values, read, tuple(dict.fromkeys(defaulted)))
 
 

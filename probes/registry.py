@@ -1,18 +1,20 @@
 """Finds probes by name through the entry-point group `gonogo.probes`, the built-in ones like anybody's."""
 
 import inspect
+import traceback
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, NamedTuple, cast, get_type_hints
 
-from probes.outcome import Outcome
+from probes.outcome import Memory, Outcome, Reason, unknown
 from probes.parameters import Parameters
 
 GROUP = "gonogo.probes"
 
-AsyncProbe = Callable[[Parameters], Awaitable[Outcome]]
-BlockingProbe = Callable[[Parameters], Outcome]
+AsyncProbe = Callable[..., Awaitable[Outcome]]
+BlockingProbe = Callable[..., Outcome]
 
 
 class ProbeNotFoundError(LookupError):
@@ -35,12 +37,32 @@ class Probe(NamedTuple):
         parameters: Its parameter struct.
         function: `async def` where it waits for the network, `def` where it computes or may block.
         waits: Whether `function` is `async def` and so belongs on the event loop.
+        remembers: Whether it takes what its last run kept (`Outcome.memory`) as a second argument.
+        package: The name and version of the package it comes in.
+        issues: Where that package wants bugs to be reported, or "" if it does not say.
     """
 
     name: str
     parameters: type[Parameters]
     function: AsyncProbe | BlockingProbe
     waits: bool
+    remembers: bool
+    package: str
+    issues: str
+
+    def arguments(self, given: Parameters, memory: Memory) -> tuple[Parameters] | tuple[Parameters, Memory]:
+        """Return what to call the function with."""
+        return (given, memory) if self.remembers else (given,)
+
+    def bug(self, error: Exception) -> Outcome:
+        """Return the outcome of a run that ended in an unforeseen error: what, where, and whom to tell."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        return unknown(
+            Reason.INTERNAL,
+            f"Bug in the {self.name} probe: {type(error).__name__}: {error}{place}",
+            f"Report this line to the makers of {self.package}{self.issues and ': ' + self.issues}.",
+        )
 
 
 @cache
@@ -57,7 +79,8 @@ def names() -> list[str]:
 def find(name: str) -> Probe:
     """Load a probe by name.
 
-    The parameter struct is read off the annotation of the function's only parameter.
+    The parameter struct is read off the annotation of the function's first parameter; one with a second
+    parameter is also given the memory of the last run.
 
     Raises:
         ProbeNotFoundError: If no installed package offers a probe of this name.
@@ -71,18 +94,34 @@ def find(name: str) -> Probe:
         function = point.load()
     except Exception as error:
         raise BrokenProbeError(f"probe {name!r} ({point.value}) does not import: {error}") from error
-    kind = _parameter_struct(function)
-    if kind is None:
-        raise BrokenProbeError(f"probe {name!r} ({point.value}) takes no single Parameters struct")
-    return Probe(name, kind, cast("AsyncProbe", function), inspect.iscoroutinefunction(function))
+    kinds = _kinds(function)
+    if not kinds or not isinstance(kinds[0], type) or not issubclass(kinds[0], Parameters) or kinds[2:]:
+        raise BrokenProbeError(f"probe {name!r} ({point.value}) takes no Parameters struct")
+    return Probe(
+        name,
+        kinds[0],
+        cast("AsyncProbe", function),
+        waits=inspect.iscoroutinefunction(function),
+        remembers=len(kinds) > 1,
+        package=f"{point.dist.name} {point.dist.version}" if point.dist else name,
+        issues=_issues(point),
+    )
 
 
-def _parameter_struct(function: Any) -> type[Parameters] | None:  # noqa: ANN401  # whatever a package offers
+def _kinds(function: Any) -> list[object]:  # noqa: ANN401  # whatever a package offers
+    """Return the annotations of a function's parameters."""
     if not callable(function):
-        return None
+        return []
     hints = get_type_hints(function)
     hints.pop("return", None)
-    kinds = list(hints.values())
-    if len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], Parameters):
-        return kinds[0]
-    return None
+    return list(hints.values())
+
+
+def _issues(point: EntryPoint) -> str:
+    """Return the address a package names for bugs, under one of the well-known labels of its metadata."""
+    urls = point.dist.metadata.get_all("Project-URL") if point.dist else None
+    known = {"issues", "bugs", "issue", "bug", "tracker", "issuetracker", "bugtracker"}
+    for label, _, url in (entry.partition(",") for entry in urls or ()):
+        if "".join(filter(str.isalnum, label.lower())) in known:
+            return str(url).strip()
+    return ""

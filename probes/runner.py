@@ -16,10 +16,10 @@ import msgspec
 from probes import registry
 from probes.clean import clean, secrets_of
 from probes.forkserver import expect_outcome
-from probes.outcome import CannotTell, Outcome, Reason, now, unknown
+from probes.outcome import CannotTell, Check, Memory, Outcome, Reason, Verdict, now, unknown
 from probes.parameters import Expanded, Parameters, convert, expand, seconds
 from probes.registry import BrokenProbeError, Probe, ProbeNotFoundError
-from probes.workers import Workers
+from probes.workers import Workers, late
 
 MAX_WAITING = 64
 """Probes that wait for the network at the same time."""
@@ -45,17 +45,20 @@ class Runner:
         # More computing probes than cores would only spoil one another's deadline.
         self._computing = asyncio.Semaphore(max(4, os.cpu_count() or 1))
 
-    async def run(self, use: str, raw: Mapping[str, object], *, lax: bool = False) -> Outcome:
-        """Run one probe to its end or its deadline.
+    async def run(
+        self, use: str, raw: Mapping[str, object], memory: Memory | None = None, *, lax: bool = False
+    ) -> Outcome:
+        """Run one probe to its end or its deadline, again if that is asked for.
 
         Args:
             use: The probe's name.
             raw: Its parameters as they stand in the checklist, `${NAME}` and all.
+            memory: What the last run of the same item kept, if there was one.
             lax: Read numbers and booleans out of text, as for a command line.
 
         Returns:
-            The outcome, cleaned. The deadline counts from the moment the probe starts, not from the moment
-            it began to queue.
+            The outcome of the last attempt, cleaned. A deadline counts from the moment the probe starts, not
+            from the moment it began to queue. With retries the run began when its first attempt did.
 
         Raises:
             asyncio.CancelledError: If the run was cancelled; its process has been told to end.
@@ -70,17 +73,16 @@ class Runner:
             given = convert(expanded.values, probe.parameters, lax=lax)
             async with self._waiting if probe.waits else self._computing:
                 started_at, started = now(), time.monotonic()
-                outcome = clean(await self._execute(probe, given), secrets)
+                outcome = clean(await self._execute(probe, given, memory or {}), secrets)
+            outcome = await self._retry(probe, given, outcome, secrets)
         except CannotTell as doubt:
-            outcome = unknown(doubt.reason, doubt.message)
+            outcome = unknown(doubt.reason, doubt.message, doubt.hint)
         except ProbeNotFoundError as error:
-            outcome = unknown(Reason.CONFIG, f"Cannot run: {error}.")
+            outcome = unknown(Reason.CONFIG, f"Cannot run: {error}.", "Correct use, or install that probe.")
         except msgspec.ValidationError as error:
             outcome = unknown(Reason.CONFIG, f"Bad parameters: {error}.")
         except BrokenProbeError as error:
-            outcome = unknown(Reason.INTERNAL, str(error))
-        except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
-            outcome = unknown(Reason.INTERNAL, f"Bug in the {use} probe: {type(error).__name__}: {error}")
+            outcome = unknown(Reason.INTERNAL, str(error), "Repair or remove the package it comes in.")
         duration = round(time.monotonic() - started, 6)
         outcome = clean(_advise(outcome, expanded), secrets)
         return msgspec.structs.replace(outcome, probe=use, started_at=started_at, duration=duration)
@@ -89,30 +91,55 @@ class Runner:
         """End everything this runner has started; return when nothing is left."""
         await self._workers.close()
 
-    async def _execute(self, probe: Probe, given: Parameters) -> Outcome:
+    async def _retry(
+        self, probe: Probe, given: Parameters, first: Outcome, secrets: tuple[str, ...]
+    ) -> Outcome:
+        """Look again until a pass, as often as asked. It would cure no wrong parameter and no bug."""
+        outcome = first
+        for attempt in range(2, given.retries + 2):
+            if outcome.verdict is Verdict.PASS or outcome.reason in {Reason.CONFIG, Reason.INTERNAL}:
+                break
+            before = outcome
+            await asyncio.sleep(seconds(given.retry_wait))
+            async with self._waiting if probe.waits else self._computing:
+                outcome = clean(await self._execute(probe, given, before.memory), secrets)
+            if outcome.verdict is Verdict.PASS:
+                outcome = _passed_late(outcome, before, attempt, given.retries + 1)
+        return outcome
+
+    async def _execute(self, probe: Probe, given: Parameters, memory: Memory) -> Outcome:
         deadline = seconds(given.timeout)
         if not probe.waits:
             values = msgspec.to_builtins(given)
-            return await self._workers.run(probe.name, values, str(self._folder), deadline)
+            return await self._workers.run(probe.name, values, memory, str(self._folder), deadline)
         limit = asyncio.timeout(deadline)
         try:
             async with limit:
-                outcome = await cast("Awaitable[Outcome]", probe.function(given))
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            return unknown(Reason.TIMEOUT, f"No result within {deadline:g} s; the probe was ended.")
-        return expect_outcome(outcome)
+                found = await cast("Awaitable[Outcome]", probe.function(*probe.arguments(given, memory)))
+                return expect_outcome(found)
+        except CannotTell as doubt:
+            return unknown(doubt.reason, doubt.message, doubt.hint)
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
+            return late(deadline) if limit.expired() else probe.bug(error)
+
+
+def _passed_late(outcome: Outcome, before: Outcome, attempt: int, most: int) -> Outcome:
+    line = f"Passed on attempt {attempt} of {most}; the one before found {before.verdict}: {before.summary}"
+    check = Check(name="attempts", verdict=Verdict.PASS, observed=attempt, limit=most, message=line)
+    summary = f"{outcome.summary} Passed on attempt {attempt} of {most}."
+    return msgspec.structs.replace(outcome, summary=summary, checks=(check, *outcome.checks))
 
 
 def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
     """Name the environment variables that a doubt may come from: the probe cannot know where a value was."""
     if outcome.reason not in _CURABLE:
         return outcome
-    advice = [f"Set {' and '.join(expanded.defaulted)}."] if expanded.defaulted else []
+    advice = [outcome.hint] if outcome.hint else []
+    if expanded.defaulted:
+        advice.append(f"Set {' and '.join(expanded.defaulted)}.")
     if expanded.read:
         advice.append(f"Check {' and '.join(expanded.read)}.")
-    return msgspec.structs.replace(outcome, summary=" ".join([outcome.summary, *advice]))
+    return msgspec.structs.replace(outcome, hint=" ".join(advice))
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import msgspec
 import psutil
 
 from probes.forkserver import GRACE, MARK, MAX_OUTCOME, Answer, Start, Stop
-from probes.outcome import Outcome, Reason, Verdict, unknown
+from probes.outcome import Memory, Outcome, Reason, Verdict, unknown
 
 
 class Workers:
@@ -26,13 +26,16 @@ class Workers:
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
-    async def run(self, use: str, values: dict[str, object], folder: str, deadline: float) -> Outcome:
+    async def run(
+        self, use: str, values: dict[str, object], memory: Memory, folder: str, deadline: float
+    ) -> Outcome:
         """Run a blocking probe in a process of its own.
 
         Args:
             use: The probe's name.
             values: Its parameters, with the environment filled in. They travel through a pipe, so that
                 neither a process list nor a file ever shows them.
+            memory: What its last run kept.
             folder: The working directory of the run.
             deadline: Seconds until the process is ended and the outcome is `unknown: timeout`, whatever the
                 dying process still says.
@@ -44,7 +47,7 @@ class Workers:
         server = await self._started()
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._send(server, Start(number, use, values, folder))
+        self._send(server, Start(number, use, values, folder, dict(memory)))
         try:
             async with asyncio.timeout(deadline):
                 return _outcome(await asyncio.shield(answer))
@@ -54,7 +57,7 @@ class Workers:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE + 2):
                     await asyncio.shield(answer)
-            return unknown(Reason.TIMEOUT, f"No result within {deadline:g} s; the probe was ended.")
+            return late(deadline)
         except asyncio.CancelledError:
             self._send(server, Stop(number))
             raise
@@ -122,6 +125,15 @@ class Workers:
             if not waiting.done():
                 waiting.set_result(Answer(number, outcome=lost))
         self._waiting.clear()
+
+
+def late(deadline: float) -> Outcome:
+    """Return the outcome of a run that was ended at its deadline."""
+    return unknown(
+        Reason.TIMEOUT,
+        f"No result within {deadline:g} s; the probe was ended.",
+        "Find out what it waited for, or raise its timeout.",
+    )
 
 
 def _outcome(answer: Answer) -> Outcome:

@@ -105,7 +105,7 @@ def _checks(items: tuple[ItemReport, ...]) -> dict[str, list[HealthCheck]]:
                 observed_value=check.observed,
                 observed_unit=check.unit,
                 limit=check.limit,
-                output=check.message,
+                output=f"{check.message} {check.hint}".strip(),
             )
             checks.setdefault(f"{item.id}:{check.name}", []).append(line)
     return checks

@@ -75,6 +75,7 @@ def _details(item: ItemReport, now: datetime) -> list[str]:
     if item.evidence:
         age = ago((now - item.evidence.started_at).total_seconds())
         lines.append(f"{item.evidence.verdict}, {age}: {item.evidence.summary}")
+        lines += hint(item.evidence.hint)
     return lines
 
 
@@ -82,8 +83,17 @@ def outcome(found: Outcome, name: str | None = None) -> str:
     """Return an outcome with its evidence line by line, under the name of the item or else of the probe."""
     reason = f" ({found.reason})" if found.reason else ""
     head = f"{VERDICT_GLYPHS[found.verdict]} {name or found.probe}: {found.verdict}{reason}: {found.summary}"
-    lines = (f"  {VERDICT_GLYPHS[check.verdict]} {check_line(check)}" for check in found.checks)
-    return _lines([head, *lines])
+    lines = [head, *(f"  {line}" for line in hint(found.hint))]
+    for check in found.checks:
+        lines.append(f"  {VERDICT_GLYPHS[check.verdict]} {check_line(check)}")
+        if check.hint != found.hint:
+            lines += (f"    {line}" for line in hint(check.hint))
+    return _lines(lines)
+
+
+def hint(words: str) -> list[str]:
+    """Return the line that says what to do next, if there is anything to say."""
+    return [f"→ {words}"] if words else []
 
 
 def checked(items: Iterable[ItemReport], run: str) -> str:

@@ -149,7 +149,11 @@ class Detail(VerticalScroll, can_focus=True):
         summary = Content("") if _said_below(found.summary, found.checks) else outside(found.summary)
         # What holds the item stands first; a long list of passes must not hide it.
         checks = sorted(found.checks, key=lambda check: -WEIGHT[check.verdict])
-        lines = [title, head, *([summary] if summary else []), *map(_check, checks)]
+        lines = [title, head, *([summary] if summary else [])]
+        # The hint of a line of evidence stands with it; one about the whole run stands first.
+        if found.hint and not any(check.hint == found.hint for check in checks):
+            lines.append(_hint(found.hint))
+        lines += map(_check, checks)
         return Content("\n").join(lines)
 
 
@@ -221,4 +225,11 @@ def _check(check: Check) -> Content:
     if check.message:
         message = outside(check.message)
         line += Content("\n  ") + (message.stylize(MUTED) if check.verdict is Verdict.PASS else message)
+    if check.hint:
+        line += Content("\n  ") + _hint(check.hint)
     return line
+
+
+def _hint(words: str) -> Content:
+    """What to do next."""
+    return Content.styled("→ ", "bold $text-primary") + outside(words).stylize("bold")

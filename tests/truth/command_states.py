@@ -1,0 +1,1 @@
+"""The states of the command rows of the table of truth."""

@@ -1,0 +1,1 @@
+"""The states of the dependencies rows of the table of truth."""

@@ -1,0 +1,1 @@
+"""The states of the http, tcp and tls rows of the table of truth."""

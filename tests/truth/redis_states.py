@@ -1,0 +1,1 @@
+"""The states of the redis rows of the table of truth."""

@@ -1,0 +1,1 @@
+"""The states of the restore rows of the table of truth."""

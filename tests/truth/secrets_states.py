@@ -1,0 +1,1 @@
+"""The states of the secrets rows of the table of truth."""

@@ -1,0 +1,1 @@
+"""The states of the sentry rows of the table of truth."""
