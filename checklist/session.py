@@ -246,7 +246,7 @@ class Session:
         self._tell(Started(run, item.id))
         recorded: Outcome | None = None
         try:
-            last = self.status.items.get(item.id, Facts()).evidence
+            last = self.status.of(item.id).evidence
             memory = last.outcome.memory if last else None
             found = await self._runner.run(probe.use, probe.parameters, memory)
             await self._record(item, Evidence(outcome=found, run=run, item=item.hash))

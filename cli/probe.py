@@ -60,18 +60,24 @@ def probe(  # noqa: PLR0917  # click passes them by name
 
 
 def _description(use: str) -> str:
-    """Return the help of a probe: the documentation of its parameters, with the common ones."""
-    import inspect
+    """Return what a probe can be told: each key with what it takes, its default and its meaning."""
+    import textwrap
 
     from probes import registry
-    from probes.parameters import Parameters
+    from probes.describe import introduction, settings
 
     try:
         kind = registry.find(use).parameters
     except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
         refuse(str(error))
-    own, common = inspect.getdoc(kind) or "", inspect.getdoc(Parameters) or ""
-    return f"{own}\n\nCommon to all probes:\n{common.partition('Attributes:')[2].strip(chr(10))}\n"
+    fill = textwrap.TextWrapper(
+        96, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+    ).fill
+    parts = [introduction(kind)]
+    for name, takes, default, words in settings(kind):
+        head = f"{name}  ({takes}; {'required' if default is None else f'default {default}'})"
+        parts.append(f"{head}\n{fill(words)}")
+    return "\n\n".join(parts) + "\n"
 
 
 def _parameters(words: tuple[str, ...]) -> dict[str, object]:

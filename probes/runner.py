@@ -116,7 +116,7 @@ class Runner:
         try:
             async with limit:
                 found = await cast("Awaitable[Outcome]", probe.function(*probe.arguments(given, memory)))
-                return expect_outcome(found)
+                return clean(expect_outcome(found))
         except CannotTell as doubt:
             return unknown(doubt.reason, doubt.message, doubt.hint)
         except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome

@@ -873,3 +873,18 @@ async def test_a_run_that_is_cancelled_before_it_begins_leaves_nothing(session: 
     assert session.running == {}
     outcome = await session.run("light")
     assert outcome is not None
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_probe_remembers_its_last_run_even_after_a_restart(
+    tmp_path: Path, open_session: OpenSession, use: str
+) -> None:
+    item = (
+        f'\n[[items]]\nid = "count"\nsection = "S"\ntitle = "T"\n[items.probe]\nuse = "{use}"\ndo = "count"\n'
+    )
+    (tmp_path / "checklist.toml").write_text(HEAD + item)
+    counts = []
+    for _ in range(2):
+        outcome = await open_session().run("count")
+        counts.append(outcome.checks[0].observed if outcome else None)
+    assert counts == [1, 2]

@@ -20,8 +20,10 @@ from tests.conftest import REPOSITORY
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
-OUTCOME = {"probe", "verdict", "summary", "reason", "checks", "metrics", "started_at", "duration"}
-LINE = {"name", "verdict", "observed", "unit", "limit", "message"}
+OUTCOME = {"probe", "verdict", "summary", "hint", "reason", "checks", "metrics"} | {
+    *("memory", "started_at", "duration")
+}
+LINE = {"name", "verdict", "observed", "unit", "limit", "message", "hint"}
 GATE = {"verdict", "reasons", "waived"}
 CHECKLIST = {"title", "release", "environment", "hash"}
 ITEM = {
@@ -55,7 +57,15 @@ def test_probe_as_json(call: Call, tmp_path: Path) -> None:
     assert MOMENT.fullmatch(found["started_at"])
     assert isinstance(found["duration"], float)
     assert found["checks"] == [
-        {"name": "said", "verdict": "pass", "observed": 1.0, "unit": None, "limit": 2, "message": "fine"}
+        {
+            "name": "said",
+            "verdict": "pass",
+            "observed": 1.0,
+            "unit": None,
+            "limit": 2,
+            "message": "fine",
+            "hint": "",
+        }
     ]
     assert done.stderr == ""
     assert files(tmp_path) == {}
@@ -91,8 +101,10 @@ def test_probe_reads_variables_and_toml_values_and_never_shows_a_secret(call: Ca
 def test_probe_describe_tells_what_it_can_be_told(call: Call) -> None:
     said = call("probe", "test-async", "--describe").stdout
     assert said.startswith("What to do.\n")
-    for words in ("count: How many.", "Common to all probes:", "timeout: The deadline."):
-        assert words in said
+    assert "\n\ncount  (whole number; default 0)\n    How many.\n" in said
+    assert "\n\nretries  (whole number, at least 0 and at most 10; default 0)\n    How many times" in said
+    # Its own keys first, then those common to all probes.
+    assert said.index("\n\ncount ") < said.index('\n\ntimeout  (length of time; default "30s")\n')
 
 
 def test_probe_finds_files_in_the_current_folder(call: Call, folder: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
+from probes.outcome import CannotTell, Check, Memory, Outcome, Reason, Verdict, conclude
 from probes.parameters import Parameters
 
 
@@ -44,6 +44,14 @@ def _say(verdict: Verdict, text: str) -> Outcome:
     return conclude([Check(name="said", verdict=verdict, observed=1.0, limit=2, message=text)], text)
 
 
+def _count(params: Misbehaviour, memory: Memory) -> Outcome:
+    """Fail until it has been run often enough."""
+    runs = int(memory.get("runs", 0)) + 1
+    verdict = Verdict.PASS if runs >= params.count else Verdict.FAIL
+    line = Check(name="runs", verdict=verdict, observed=runs, message=f"Run {runs}.", hint="Wait.")
+    return conclude([line], f"Run {runs}.", memory={"runs": runs})
+
+
 def _odd(params: Misbehaviour) -> Outcome:
     """Return what a careless probe may return."""
     match params.do:
@@ -59,8 +67,10 @@ def _odd(params: Misbehaviour) -> Outcome:
             return conclude([Check(name="said", verdict=Verdict.PASS)], metrics={"a": "text"})  # type: ignore[dict-item]  # a third party's mistake
 
 
-def blocks(params: Misbehaviour) -> Outcome:
+def blocks(params: Misbehaviour, memory: Memory) -> Outcome:
     """Misbehave in a process."""
+    if params.do == "count":
+        return _count(params, memory)
     note = Path(params.file) if params.file else None
     if note is not None and params.do not in {"read", "await"}:
         with note.open("a") as out:
@@ -76,7 +86,7 @@ def blocks(params: Misbehaviour) -> Outcome:
         case "raise":
             raise ValueError(params.text)
         case "doubt":
-            raise CannotTell(Reason.MISSING, params.text)
+            raise CannotTell(Reason.MISSING, params.text, "Look again.")
         case "nothing":
             return None  # type: ignore[return-value]  # a third party's mistake
         case "sleep":
@@ -111,9 +121,11 @@ def blocks(params: Misbehaviour) -> Outcome:
     return _say(Verdict.PASS, params.text)
 
 
-async def waits(params: Misbehaviour) -> Outcome:
+async def waits(params: Misbehaviour, memory: Memory) -> Outcome:
     """Misbehave on the loop."""
     match params.do:
+        case "count":
+            return _count(params, memory)
         case "raise":
             raise ValueError(params.text)
         case "timeout":

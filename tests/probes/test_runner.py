@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,10 +56,15 @@ async def test_a_deadline_ends_the_run_as_unknown_timeout(run_probe: RunProbe, u
 
 
 @pytest.mark.parametrize("use", ["test-async", "test-blocking"])
-async def test_a_bug_in_a_probe_is_unknown_internal_and_names_itself(run_probe: RunProbe, use: str) -> None:
+async def test_a_bug_in_a_probe_names_itself_its_place_and_whom_to_tell(
+    run_probe: RunProbe, use: str
+) -> None:
     outcome = await run_probe(use, do="raise", text="boom")
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
-    assert "ValueError: boom" in outcome.summary
+    assert re.search(r"ValueError: boom \(third_party\.py:\d+\)", outcome.summary)
+    assert outcome.hint == (
+        "Report this line to the makers of gonogo-test-probes 1.0: https://example.org/probes/issues."
+    )
 
 
 @pytest.mark.parametrize("use", ["test-async", "test-blocking"])
@@ -182,13 +188,15 @@ async def test_doubt_names_the_variable_to_set_or_to_check(tmp_path: Path) -> No
     defaulted = {**raw, "file": "${WHERE:-somewhere}"}
     empty = {**raw, "file": "${WHERE:-}"}
     runner = Runner(tmp_path, {"ELSEWHERE": str(tmp_path / "pids")})
-    assert (await runner.run("test-blocking", raw)).summary == "No such place."
-    assert (await runner.run("test-blocking", defaulted)).summary == "No such place. Set WHERE."
-    assert (await runner.run("test-blocking", empty)).summary == "No such place."
+    literal = await runner.run("test-blocking", raw)
+    assert (literal.summary, literal.hint) == ("No such place.", "Look again.")
+    assert (await runner.run("test-blocking", defaulted)).hint == "Look again. Set WHERE."
+    assert (await runner.run("test-blocking", empty)).hint == "Look again."
     read = await runner.run("test-blocking", {**raw, "file": "${ELSEWHERE}"})
-    assert read.summary == "No such place. Check ELSEWHERE."
+    assert read.hint == "Look again. Check ELSEWHERE."
     missing = await runner.run("test-blocking", {"file": "${NOWHERE}"})
-    assert (missing.reason, missing.summary) == (Reason.CONFIG, "Not configured: set NOWHERE.")
+    assert (missing.reason, missing.hint) == (Reason.CONFIG, "Set NOWHERE.")
+    assert missing.summary == "Not configured: NOWHERE is not set."
     await runner.close()
 
 
@@ -277,3 +285,53 @@ async def test_a_closed_runner_starts_nothing_more(tmp_path: Path) -> None:
 async def test_a_secret_that_stands_literally_in_a_parameter_never_comes_back(run_probe: RunProbe) -> None:
     outcome = await run_probe("test-blocking", text="redis://u:swordfish@h said swordfish")
     assert "swordfish" not in outcome.summary
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_probe_is_told_what_its_last_run_kept(runner: Runner, use: str) -> None:
+    first = await runner.run(use, {"do": "count"})
+    second = await runner.run(use, {"do": "count"}, first.memory)
+    assert (first.memory, second.memory) == ({"runs": 1}, {"runs": 2})
+    assert second.checks[0].observed == 2
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_pass_on_a_retry_says_so(run_probe: RunProbe, use: str) -> None:
+    outcome = await run_probe(use, do="count", count=3, retries=4, retry_wait="1ms")
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.summary == "Run 3. Passed on attempt 3 of 5."
+    attempts = outcome.checks[0]
+    assert (attempts.name, attempts.observed, attempts.limit) == ("attempts", 3, 5)
+    assert attempts.message == "Passed on attempt 3 of 5; the one before found fail: Run 2."
+
+
+async def test_without_being_asked_nothing_is_retried(run_probe: RunProbe) -> None:
+    outcome = await run_probe("test-async", do="count", count=2)
+    assert (outcome.verdict, outcome.memory) == (Verdict.FAIL, {"runs": 1})
+
+
+async def test_a_probe_that_never_passes_has_its_last_outcome(run_probe: RunProbe) -> None:
+    outcome = await run_probe("test-async", do="count", count=9, retries=2, retry_wait="1ms")
+    assert (outcome.verdict, outcome.summary, outcome.hint) == (Verdict.FAIL, "Run 3.", "Wait.")
+
+
+async def test_neither_a_bug_nor_a_wrong_parameter_is_retried(run_probe: RunProbe, tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    outcome = await run_probe("test-blocking", do="raise", file=str(note), retries=3, retry_wait="1ms")
+    assert (outcome.reason, len(pids(note))) == (Reason.INTERNAL, 1)
+
+
+async def test_each_attempt_has_the_whole_deadline(run_probe: RunProbe, tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    raw = {"do": "sleep", "file": str(note), "timeout": "200ms", "retries": 1, "retry_wait": "1ms"}
+    outcome = await run_probe("test-blocking", **raw)
+    assert (outcome.reason, len(pids(note))) == (Reason.TIMEOUT, 2)
+
+
+async def test_a_run_can_be_cancelled_while_it_waits_for_its_next_attempt(runner: Runner) -> None:
+    raw: dict[str, object] = {"do": "count", "count": 9, "retries": 1, "retry_wait": "1h"}
+    run = asyncio.create_task(runner.run("test-async", raw))
+    await asyncio.sleep(0.05)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
