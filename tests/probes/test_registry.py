@@ -1,6 +1,7 @@
 """Probes are found by their entry points, whoever made them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from probes import registry
 from probes.describe import settings
+from tests.conftest import REPOSITORY
 
 BUILT_IN = ("command", "dependencies", "host", "http", "redis", "restore", "secrets", "sentry", "tcp", "tls")
 
@@ -22,35 +24,16 @@ name = "queue-depth"
 version = "2.1"
 dependencies = ["gonogo"]
 
-[project.entry-points."gonogo.probes"]
-queue-depth = "queue_depth:probe"
 """
 
-MODULE = '''
-from pathlib import Path
 
-from probes.figures import Count, held
-from probes.outcome import Outcome, conclude
-from probes.parameters import Parameters
-
-
-class QueueParameters(Parameters, frozen=True):
-    """How many jobs wait.
-
-    Attributes:
-        folder: Where the jobs lie, one file each.
-        most: Jobs that may wait.
-    """
-
-    folder: str
-    most: Count = 2
-
-
-def probe(params: QueueParameters) -> Outcome:
-    jobs = len(list(Path(params.folder).iterdir()))
-    words = (f"{jobs} jobs wait", "start another worker")
-    return conclude([held("jobs", jobs, (params.most, params.most), words, unit=None)])
-'''
+def documented() -> tuple[str, str]:
+    """Return module and entry point of the example that the documentation gives."""
+    text = (REPOSITORY / "docs" / "writing-a-probe.md").read_text()
+    module, entry = re.findall(
+        r"^```(?:python|toml)\n# (?:queue_depth|pyproject).*\n([^`]*)^```", text, re.MULTILINE
+    )
+    return module, entry
 
 
 def test_the_probes_that_ship_are_installed() -> None:
@@ -65,9 +48,10 @@ def test_every_parameter_is_documented(use: str) -> None:
 
 def test_a_package_of_somebody_else_brings_a_probe(tmp_path: Path, gonogo: str) -> None:
     project, installed, jobs = tmp_path / "project", tmp_path / "installed", tmp_path / "jobs"
-    (project / "queue_depth").mkdir(parents=True)
-    (project / "pyproject.toml").write_text(PROJECT)
-    (project / "queue_depth" / "__init__.py").write_text(MODULE)
+    module, entry = documented()
+    project.mkdir()
+    (project / "pyproject.toml").write_text(PROJECT + entry)
+    (project / "queue_depth.py").write_text(module)
     jobs.mkdir()
     for number in range(3):
         (jobs / f"{number}").touch()
@@ -80,14 +64,19 @@ def test_a_package_of_somebody_else_brings_a_probe(tmp_path: Path, gonogo: str) 
         command = [gonogo, "probe", *arguments]
         return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
 
-    listed = call("--list").stdout.split()
-    assert {"queue-depth", *BUILT_IN} <= set(listed)
+    assert {"queue-depth", *BUILT_IN} <= set(call("--list").stdout.split())
     described = call("queue-depth", "--describe").stdout
-    assert "\n\nmost  (whole number, at least 0; default 2)\n    Jobs that may wait.\n" in described
-    done = call("queue-depth", f"folder={jobs}")
+    assert "\n\nmost  (whole number, at least 0; default 200)\n    Jobs that may wait." in described
+    assert call("queue-depth", f"folder={jobs}").returncode == 0
+    done = call("queue-depth", f"folder={jobs}", "most=1")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "✗ queue-depth: fail: 3 jobs wait, limit 2.",
-        "  → Start another worker.",
+        "  → Start another worker: systemctl start worker@2.",
         "  ✗ jobs  3 (limit 2)  3 jobs wait, limit 2.",
     ]
+    missing = call("queue-depth", "folder=nowhere")
+    assert (missing.returncode, missing.stdout.splitlines()) == (
+        3,
+        ["? queue-depth: unknown (missing): There is no nowhere.", "  → Correct folder."],
+    )

@@ -60,6 +60,22 @@ async def test_a_claim_is_resolved_and_only_its_own_probe_verifies_it(desk: Desk
     await desk.see("proven by its own probe")
 
 
+async def test_what_did_not_pass_says_what_to_do_next(tmp_path: Path) -> None:
+    items = (
+        '[items.probe]\nuse = "test-async"\ndo = "count"\ncount = 9\n',
+        '[items.probe]\nuse = "test-blocking"\ndo = "doubt"\ntext = "No such place."\n',
+    )
+    heads = [f'[[items]]\nid = "i{number}"\nsection = "S"\ntitle = "T"\n' for number in range(2)]
+    text = '[checklist]\ntitle = "T"\n' + "".join(map("".join, zip(heads, items, strict=True)))
+    async with open_desk(tmp_path, text) as desk:
+        await desk.press("r")
+        await desk.see("→ Wait.")
+        assert desk.text.count("→") == 1
+        await desk.press("j", "r")
+        await desk.see("→ Look again.")
+        assert "No such place." in desk.text
+
+
 async def test_a_mark_is_on_disk_when_the_screen_shows_it(desk: Desk) -> None:
     await desk.press("space")
     await desk.type("done")
