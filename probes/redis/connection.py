@@ -5,94 +5,86 @@
 
 import asyncio
 import re
-import socket
-import ssl
 import time
+import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import redis.exceptions as raised
-from redis.asyncio import ConnectionPool, Redis, SSLConnection
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
-from probes.outcome import CannotTell, Reason
-
-Info = Mapping[str, Any]
+from probes.outcome import CannotTell, Memory, Reason
+from probes.parameters import seconds
+from probes.redis.bounds import memory_bound
+from probes.redis.obstacles import code, not_redis, obstacle, silence, where
+from probes.redis.rates import needs_watching
+from probes.redis.sample import Info, Sample, SlowCommand, masters
+from probes.redis.settings import RedisParameters
 
 _FORM = (
-    "write redis://host:port/db, rediss:// for TLS or unix:///path, with user:password@ before the host and"
-    " special characters in them as %XX"
+    "Write redis://host:port/db, rediss:// for TLS or unix:///path, with user:password@ before the host and"
+    " special characters in them as %XX."
 )
+_PATIENCE = 3.0
 _PINGS = 20
 _FEWEST_PINGS = 5
 _ROUNDS = 3
+_ENTRIES = 128
+"""Slow log entries asked for: as many as a server keeps by default."""
+
+_KEYS = 500
+"""Keys to try in a cluster, until one falls to the node that is looked at."""
 
 
-class Sample(NamedTuple):
-    """What one look at a server brought.
-
-    Attributes:
-        where: HOST:PORT or the path of the socket; never user information.
-        info: The fields of INFO; empty if the server refuses even that.
-        refusal: What PING was answered instead of PONG; empty if it was PONG or PING is not permitted.
-        cluster_state: `ok` or `fail`; empty if asking is not permitted, None outside a cluster.
-        min_replicas_to_write: Fewer good replicas than this and writes are refused; None if that is off or
-            asking is not permitted.
-        may_ping: Whether PING is answered with PONG.
-        pings: Round trips in ms.
-    """
-
-    where: str
-    info: Info
-    refusal: str = ""
-    cluster_state: str | None = None
-    min_replicas_to_write: int | None = None
-    may_ping: bool = False
-    pings: tuple[float, ...] = ()
-
-
-async def look(url: str, wait: float, latency_limit: float) -> Sample:
-    """Connect once, without retries, and read what the judgement needs. Nothing is written.
-
-    Args:
-        url: Where the server is.
-        wait: Seconds to wait for the connection and its first answers, and for the PINGs.
-        latency_limit: Round trip in ms above which PINGs are sent again, to be sure.
+async def look(params: RedisParameters, memory: Memory) -> Sample:
+    """Connect once, without retries, and read what the judgement needs. Nothing is written unless asked for.
 
     Raises:
         CannotTell: If there was nothing to see.
     """
-    pool = _pool(url, wait)
-    where = _where(pool)
+    # Together below the deadline, so that a silent server is told from a slow one before the run is ended.
+    deadline = seconds(params.timeout)
+    wait, watch = min(_PATIENCE, deadline / 3), min(seconds(params.watch), deadline / 10)
+    pool = _pool(params.url, wait)
+    place = where(pool)
     try:
         async with Redis.from_pool(pool) as client:
             async with asyncio.timeout(wait):
-                sample = await _state(client, where)
-            if not sample.may_ping:
+                sample = await _state(client, place, params)
+            if not sample.info or sample.info.get("loading") == 1:
                 return sample
-            async with asyncio.timeout(wait):
-                return sample._replace(pings=await _pings(client, latency_limit, wait / 2))
+            async with asyncio.timeout(wait + watch):
+                start = time.monotonic()
+                sample = await _service(client, sample, 1000 * seconds(params.latency_warn), wait / 2)
+                if needs_watching(sample.info, memory):
+                    await asyncio.sleep(max(0.0, start + watch - time.monotonic()))
+                    later = await _info(client)
+                    sample = sample._replace(later=later, watched=time.monotonic() - start)
+            if params.write_test:
+                sample = sample._replace(written=await _write(client, wait / 2))
+            return sample
     except TimeoutError:
-        raise await _silence(pool, wait, connecting=False) from None
+        raise await silence(pool, wait, connecting=False) from None
     except raised.TimeoutError:
-        raise await _silence(pool, wait, connecting=True) from None
+        raise await silence(pool, wait, connecting=True) from None
+    except raised.BusyLoadingError as error:
+        # It has just begun to, as a replica does that is filled anew.
+        return Sample(place, {}, f"LOADING {error}")
     except raised.RedisError as error:
-        if _word(error) == "BUSY":
-            return Sample(where, {}, str(error))
-        raise await _obstacle(error, pool, wait) from None
+        if code(error) == "BUSY":
+            return Sample(place, {}, str(error))
+        raise await obstacle(error, pool, wait) from None
     except ValueError:
         # The stream gives up on a line without an end.
-        raise CannotTell(
-            Reason.PROTOCOL, f"{where} does not speak the Redis protocol: check the port."
-        ) from None
+        raise not_redis(place) from None
 
 
 def _pool(url: str, wait: float) -> ConnectionPool:
     if not url.strip():
-        raise CannotTell(Reason.CONFIG, f"No address given: {_FORM}.")
+        raise CannotTell(Reason.CONFIG, "No address is given.", _FORM)
     try:
         parts = urlsplit(url)
         _refuse_ambiguous(parts)
@@ -112,11 +104,10 @@ def _pool(url: str, wait: float) -> ConnectionPool:
         pool.make_connection()  # type: ignore[no-untyped-call]
     except (ValueError, raised.RedisError):
         # The library's own words quote the part it stumbled over, and that may be half a password.
-        raise CannotTell(Reason.CONFIG, f"The address is not a Redis URL: {_FORM}.") from None
+        raise CannotTell(Reason.CONFIG, "The address is not a Redis URL.", _FORM) from None
     except TypeError:
-        raise CannotTell(
-            Reason.CONFIG, "The address has an option after its '?' that redis-py does not know: remove it."
-        ) from None
+        line = "The address has an option after its '?' that redis-py does not know."
+        raise CannotTell(Reason.CONFIG, line, "Remove or correct that option.") from None
     return pool
 
 
@@ -137,36 +128,73 @@ def _refuse_ambiguous(parts: SplitResult) -> None:
         raise ValueError("the database is no number")
 
 
-def _where(pool: ConnectionPool) -> str:
-    options = pool.connection_kwargs
-    return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
-
-
-async def _state(client: Redis, where: str) -> Sample:
+async def _state(client: Redis, place: str, params: RedisParameters) -> Sample:
     try:
         async with client.pipeline(transaction=False) as pipeline:
             pipeline.ping()
             pipeline.info("all")
             pong, info = await pipeline.execute(raise_on_error=False)
     except raised.BusyLoadingError as error:
-        return Sample(where, await client.info(), f"LOADING {error}")
+        return Sample(place, await client.info(), f"LOADING {error}")
     if isinstance(info, raised.ResponseError):
         if isinstance(info, raised.NoPermissionError):
             raise info
-        info = await client.info()
-    state = await _cluster_state(client) if info.get("cluster_enabled") == 1 else None
-    replicas = await _min_replicas_to_write(client) if "min_slaves_good_slaves" in info else None
-    refused = isinstance(pong, raised.ResponseError)
-    refusal = str(pong) if refused and not isinstance(pong, raised.NoPermissionError) else ""
-    return Sample(where, info, refusal, state, replicas, may_ping=not refused)
+        info = await _info(client)
+    sample = Sample(place, info, memory_bound=memory_bound(info, params.url))
+    if isinstance(pong, raised.ResponseError):
+        if not isinstance(pong, raised.NoPermissionError):
+            sample = sample._replace(refusal=_told(pong))
+    else:
+        sample = sample._replace(may_ping=True)
+    if info.get("redis_mode") == "sentinel":
+        return sample._replace(quorums=await _quorums(client, info, params.sentinel))
+    if info.get("cluster_enabled") == 1:
+        sample = sample._replace(cluster=await _cluster(client))
+    if "min_slaves_good_slaves" in info:
+        sample = sample._replace(min_replicas_to_write=await _min_replicas_to_write(client))
+    return sample
 
 
-async def _cluster_state(client: Redis) -> str:
+async def _info(client: Redis) -> Info:
+    try:
+        told: Info = await client.info("all")
+    except raised.NoPermissionError:
+        raise
+    except raised.ResponseError:
+        # Servers that are only like Redis may not know its sections.
+        told = await client.info()
+    return told
+
+
+def _told(error: raised.ResponseError) -> str:
+    """Return an error answer as the server wrote it, with the code that redis-py may have taken off."""
+    text, first = str(error), code(error)
+    return text if text.startswith(first) else f"{first} {text}"
+
+
+async def _cluster(client: Redis) -> Mapping[str, str]:
     try:
         answer: Mapping[str, str] = await client.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
     except raised.ResponseError:
-        return ""
-    return answer.get("cluster_state", "")
+        return {}
+    return answer
+
+
+async def _quorums(client: Redis, info: Info, only: str) -> Mapping[str, str]:
+    """Ask a Sentinel whether a failover of its masters would find its quorum; none if not permitted."""
+    found: dict[str, str] = {}
+    for name in masters(info):
+        if only in {"", name}:
+            try:
+                # The command's own name would have its answer turned into a boolean.
+                answer = await client.execute_command("SENTINEL", "CKQUORUM", name)  # type: ignore[no-untyped-call]
+            except raised.NoPermissionError:
+                return {}
+            except raised.ResponseError as error:
+                found[name] = _told(error)
+            else:
+                found[name] = _text(answer)
+    return found
 
 
 async def _min_replicas_to_write(client: Redis) -> int | None:
@@ -176,6 +204,14 @@ async def _min_replicas_to_write(client: Redis) -> int | None:
     except raised.ResponseError:
         return None
     return max((int(value) for value in answer.values() if value), default=None)
+
+
+async def _service(client: Redis, sample: Sample, limit: float, budget: float) -> Sample:
+    if sample.may_ping:
+        sample = sample._replace(pings=await _pings(client, limit, budget))
+    if sample.info.get("redis_mode") != "sentinel":
+        sample = sample._replace(slow=await _slow_log(client))
+    return sample
 
 
 async def _pings(client: Redis, limit: float, budget: float) -> tuple[float, ...]:
@@ -196,139 +232,46 @@ async def _round(client: Redis, end: float) -> tuple[float, ...]:
     return tuple(samples)
 
 
-async def _obstacle(error: raised.RedisError, pool: ConnectionPool, wait: float) -> CannotTell:
-    """Name what stood in the way. The library's classes are coarse, so causes and texts decide."""
-    where, text = _where(pool), str(error)
-    if isinstance(error, raised.AuthenticationError) or _word(error) in {"NOAUTH", "WRONGPASS", "DENIED"}:
-        if pool.connection_kwargs.get("password"):
-            return CannotTell(
-                Reason.AUTH, f"{where} refuses this user name or password: correct it in the address."
+async def _slow_log(client: Redis) -> tuple[SlowCommand, ...] | None:
+    try:
+        entries = await client.slowlog_get(_ENTRIES)
+        return tuple(
+            SlowCommand(
+                _text(entry["command"]).partition(" ")[0].upper(),
+                float(entry["start_time"]),
+                entry["duration"] / 1000,
             )
-        return CannotTell(
-            Reason.AUTH, f"{where} wants a password: give it in the address, as :password@ before the host."
+            for entry in entries
         )
-    if "max number of clients" in text or "Connection not ready" in text:
-        return CannotTell(
-            Reason.LIMIT,
-            f"{where} turns new clients away, all its connections are taken: close idle clients, look for"
-            " pools that leak, or raise the limit: CONFIG SET maxclients.",
-        )
-    if isinstance(error, raised.InvalidResponse):
-        return CannotTell(
-            Reason.PROTOCOL, f"What answers at {where} is no Redis server: correct the address."
-        )
-    if isinstance(error, raised.ResponseError):
-        return _refused_command(error, where)
-    return _no_connection(error.__context__, pool) or await _hung_up(pool, wait)
+    except (raised.ResponseError, LookupError, TypeError, ValueError):
+        # Not permitted, or not known to a server that is only like Redis: nothing else suffers from that.
+        return None
 
 
-def _refused_command(error: raised.ResponseError, where: str) -> CannotTell:
-    text = str(error).lower()
-    if isinstance(error, raised.NoPermissionError):
-        return CannotTell(
-            Reason.FORBIDDEN,
-            f"This user may not look into {where}; allow it: ACL SETUSER <user> +ping +info.",
-        )
-    if "db index is out of range" in text:
-        return CannotTell(
-            Reason.CONFIG, f"{where} has no database of this number: correct the end of the address."
-        )
-    if "unknown command" in text and "hello" in text:
-        return CannotTell(
-            Reason.CONFIG, f"{where} knows only an older protocol: append ?protocol=2 to the address."
-        )
-    if "unknown command" in text:
-        return CannotTell(
-            Reason.FORBIDDEN, f"INFO is renamed or switched off at {where}: allow it for this probe."
-        )
-    # No more than its first word: an answer may repeat its question, and the handshake holds the password.
-    return CannotTell(Reason.PROTOCOL, f"{where} refuses to be looked at: {_word(error)}.")
-
-
-def _no_connection(cause: BaseException | None, pool: ConnectionPool) -> CannotTell | None:
-    where = _where(pool)
-    if isinstance(cause, socket.gaierror | UnicodeError):
-        host = pool.connection_kwargs.get("host")
-        return CannotTell(
-            Reason.DNS, f"The name {host} does not resolve: correct the address or the name service."
-        )
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return CannotTell(
-            Reason.TLS,
-            f"The certificate of {where} is not trusted ({cause.verify_message}): install its authority, or"
-            " name it in the address with ?ssl_ca_certs=FILE.",
-        )
-    if isinstance(cause, ssl.SSLError):
-        return CannotTell(
-            Reason.TLS, f"TLS with {where} failed ({cause.reason}): check certificates and versions."
-        )
-    if isinstance(cause, FileNotFoundError) and issubclass(pool.connection_class, SSLConnection):
-        return CannotTell(
-            Reason.CONFIG, "A certificate file named in the address does not exist: correct its path."
-        )
-    # With several addresses for one name (localhost) asyncio joins the errors into one without a class.
-    if isinstance(cause, ConnectionRefusedError | FileNotFoundError) or "Connect call failed" in str(cause):
-        return CannotTell(
-            Reason.REFUSED, f"Connection refused by {where}: start the server there or set its address."
-        )
-    if isinstance(cause, PermissionError):
-        return CannotTell(
-            Reason.FORBIDDEN, f"This user may not open {where}: correct the socket's permissions."
-        )
-    if isinstance(cause, OSError) and not isinstance(cause, ConnectionError) and cause.strerror:
-        return CannotTell(
-            Reason.REFUSED, f"{where} cannot be reached ({cause.strerror}): check address and network."
-        )
-    return None
-
-
-async def _silence(pool: ConnectionPool, wait: float, *, connecting: bool) -> CannotTell:
-    where = _where(pool)
-    if issubclass(pool.connection_class, SSLConnection) and await _understands(pool, wait, tls=False):
-        return CannotTell(
-            Reason.TLS,
-            f"{where} speaks plain Redis, not TLS: switch TLS on there or write redis:// in the address.",
-        )
-    if connecting:
-        return CannotTell(
-            Reason.TIMEOUT, f"No connection to {where} within {wait:.2g} s: check the address and firewalls."
-        )
-    return CannotTell(
-        Reason.TIMEOUT,
-        f"{where} takes connections but did not answer within {wait:.2g} s: it hangs, or is no Redis server.",
-    )
-
-
-async def _hung_up(pool: ConnectionPool, wait: float) -> CannotTell:
-    where = _where(pool)
-    plain_tcp = "path" not in pool.connection_kwargs and not issubclass(pool.connection_class, SSLConnection)
-    if plain_tcp and await _understands(pool, wait, tls=True):
-        return CannotTell(Reason.TLS, f"{where} wants TLS: write rediss:// in the address.")
-    return CannotTell(
-        Reason.PROTOCOL, f"{where} closed the connection without an answer: is it a Redis server?"
-    )
-
-
-async def _understands(pool: ConnectionPool, wait: float, *, tls: bool) -> bool:
-    """Tell whether the other dialect, TLS or plain Redis, is what this port understands."""
-    context = None
-    if tls:
-        # Nothing is sent through it: only whether a handshake is possible counts.
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    host, port = pool.connection_kwargs.get("host", "localhost"), pool.connection_kwargs.get("port", 6379)
+async def _write(client: Redis, wait: float) -> str:
+    """Write, read and delete one key; return `ok` or the code of what was refused."""
     try:
         async with asyncio.timeout(wait):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            try:
-                writer.write(b"" if tls else b"PING\r\n")
-                return tls or await reader.read(1) in {b"+", b"-"}
-            finally:
-                # Without a farewell, which in TLS would be another round trip.
-                writer.transport.abort()
-    except (OSError, TimeoutError):
-        return False
+            told = "MOVED"
+            for _ in range(_KEYS):
+                told = await _write_once(client)
+                if told not in {"MOVED", "ASK", "TRYAGAIN"}:
+                    break
+            return told
+    except TimeoutError:
+        return "TIMEOUT"
 
 
-def _word(error: Exception) -> str:
-    return str(error).partition(" ")[0]
+async def _write_once(client: Redis) -> str:
+    key = f"gonogo:probe:{uuid.uuid4().hex}"
+    try:
+        await client.set(key, "1", ex=10)
+        found = await client.get(key)
+        await client.delete(key)
+    except raised.ResponseError as error:
+        return code(error)
+    return "ok" if found is not None and _text(found) == "1" else "LOST"
+
+
+def _text(answer: bytes | str) -> str:
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer

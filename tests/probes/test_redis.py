@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,14 +16,28 @@ import redis
 from probes.outcome import Check, Outcome, Reason, Verdict
 from probes.parameters import convert
 from probes.redis import RedisParameters
-from tests.servers.redis_server import RedisServer, closed_port, redis_server, until
+from probes.redis.bounds import cgroup_limit, memory_bound
+from probes.redis.rates import Growth, judge
+from probes.runner import Runner
+from tests.servers.redis_server import (
+    RedisServer,
+    cannot_save,
+    closed_port,
+    encrypted_server,
+    is_busy,
+    occupied,
+    redis_server,
+    turned_away,
+    until,
+    writing,
+)
 
 RunProbe = Callable[..., Awaitable[Outcome]]
 Start = Callable[..., RedisServer]
 Tls = tuple[RedisServer, Path]
 
 # Where latency is not the point, a busy machine must not decide the verdict.
-PATIENT = {"latency_warn": "1m", "latency_fail": "2m", "timeout": "30s"}
+PATIENT = {"latency_warn": "1m", "latency_fail": "2m", "timeout": "30s", "watch": "100ms"}
 BOUNDED = ("--maxmemory", "64mb")
 FULL = ("--maxmemory", "2mb")
 
@@ -33,7 +46,7 @@ FULL = ("--maxmemory", "2mb")
 def start(tmp_path: Path) -> Iterator[Start]:
     with contextlib.ExitStack() as servers:
 
-        def one(*options: str, sentinel: bool = False) -> RedisServer:
+        def one(*options: str, sentinel: str | None = None) -> RedisServer:
             folder = tmp_path / f"redis{len(list(tmp_path.glob('redis*')))}"
             return servers.enter_context(redis_server(folder, *options, sentinel=sentinel))
 
@@ -132,14 +145,16 @@ async def test_a_full_noeviction_server_fails_until_memory_and_policy_are_set(
     )
     assert memory.observed == pytest.approx(100, abs=3)
     assert "2.0 MiB (" in memory.message
-    assert "CONFIG SET maxmemory 4mb" in memory.message
+    assert "CONFIG SET maxmemory 4mb" in memory.hint
     assert outcome.summary.startswith(memory.message)
-    assert line(outcome, "refused writes").observed == outcome.metrics["oom_errors_total"] >= 1
+    assert outcome.hint == memory.hint
+    assert outcome.metrics["oom_errors_total"] >= 1
 
     server.run("CONFIG", "SET", "maxmemory", "100mb")
     outcome = await run_probe("redis", **ask)
-    assert (outcome.verdict, bad(outcome)) == (Verdict.WARN, {"eviction policy": Verdict.WARN})
-    assert "CONFIG SET maxmemory-policy allkeys-lru" in outcome.summary
+    expected = {"eviction policy": Verdict.WARN, "expiring keys": Verdict.WARN}
+    assert (outcome.verdict, bad(outcome)) == (Verdict.WARN, expected)
+    assert "CONFIG SET maxmemory-policy allkeys-lru" in outcome.hint
 
     server.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     outcome = await run_probe("redis", **ask)
@@ -152,7 +167,7 @@ async def test_for_a_store_more_memory_alone_is_the_repair(start: Start, run_pro
     server.fill()
     outcome = await run_probe("redis", url=server.url, role="store", **PATIENT)
     assert bad(outcome) == {"memory": Verdict.FAIL}
-    assert "allkeys" not in line(outcome, "memory").message
+    assert "allkeys" not in line(outcome, "memory").hint
     server.run("CONFIG", "SET", "maxmemory", "100mb")
     assert (await run_probe("redis", url=server.url, role="store", **PATIENT)).verdict is Verdict.PASS
 
@@ -175,7 +190,7 @@ async def test_a_fail_limit_holds_wherever_the_warn_limit_lies(start: Start, run
 async def test_a_full_cache_that_evicts_is_healthy(start: Start, run_probe: RunProbe) -> None:
     server = start("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru")
     server.fill()
-    outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
+    outcome = await run_probe("redis", url=server.url, role="cache", **{**PATIENT, "watch": "2s"})
     assert (outcome.verdict, bad(outcome)) == (Verdict.PASS, {})
     assert line(outcome, "memory").observed > 90
     assert outcome.metrics["evicted_keys_total"] > 0
@@ -188,7 +203,7 @@ async def test_eviction_of_any_key_is_a_finding_where_data_must_stay(
     server = start(*BOUNDED, "--maxmemory-policy", "allkeys-lru")
     outcome = await run_probe("redis", url=server.url, role=role, **PATIENT)
     assert bad(outcome) == {"eviction policy": Verdict.WARN}
-    assert "maxmemory-policy noeviction" in outcome.summary
+    assert "maxmemory-policy noeviction" in outcome.hint
 
 
 async def test_volatile_eviction_without_expiring_keys_is_full_for_good(
@@ -203,10 +218,10 @@ async def test_volatile_eviction_without_expiring_keys_is_full_for_good(
     outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
     assert bad(outcome) == {
         "memory": Verdict.FAIL,
-        "eviction policy": Verdict.WARN,
+        "expiring keys": Verdict.WARN,
         "eviction lag": Verdict.FAIL,
     }
-    assert "0 % of the keys have one" in line(outcome, "eviction policy").message
+    assert "0 % of the keys expire" in line(outcome, "expiring keys").message
 
 
 async def test_a_full_cache_whose_keys_expire_evicts_under_a_volatile_policy(
@@ -214,7 +229,7 @@ async def test_a_full_cache_whose_keys_expire_evicts_under_a_volatile_policy(
 ) -> None:
     server = start("--maxmemory", "3mb", "--maxmemory-policy", "volatile-lru")
     server.fill(expiring=True)
-    outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
+    outcome = await run_probe("redis", url=server.url, role="cache", **{**PATIENT, "watch": "2s"})
     assert (outcome.verdict, bad(outcome)) == (Verdict.PASS, {})
     held = await run_probe("redis", url=server.url, role="session", **PATIENT)
     assert line(held, "memory").verdict is Verdict.FAIL
@@ -226,7 +241,7 @@ async def test_no_memory_bound_is_degraded_and_a_failure_once_the_machine_is_ful
     server = start()
     outcome = await run_probe("redis", url=server.url, **PATIENT)
     assert bad(outcome) == {"memory": Verdict.WARN}
-    assert "CONFIG SET maxmemory" in outcome.summary
+    assert "CONFIG SET maxmemory" in outcome.hint
     outcome = await run_probe("redis", url=server.url, system_memory_fail=0.0, **PATIENT)
     assert bad(outcome) == {"memory": Verdict.FAIL}
 
@@ -272,7 +287,7 @@ async def test_a_server_without_a_free_connection_cannot_be_judged(start: Start,
             assert connection.recv(7) == b"+PONG\r\n"
         outcome = await run_probe("redis", url=server.url, **PATIENT)
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.LIMIT)
-    assert "CONFIG SET maxclients" in outcome.summary
+    assert "CONFIG SET maxclients" in outcome.hint
 
 
 # Reached, and not well
@@ -289,12 +304,7 @@ async def test_a_slow_server_is_degraded_and_a_slower_one_fails(start: Start, ru
 
 async def test_a_server_that_cannot_save_fails_and_says_so(start: Start, run_probe: RunProbe) -> None:
     server = start(*BOUNDED, "--enable-protected-configs", "yes", "--save", "3600 1")
-    (server.folder / "bad.rdb").mkdir()
-    server.run("CONFIG", "SET", "dbfilename", "bad.rdb")
-    server.run("SET", "key", "value")
-    server.run("BGSAVE")
-    with server.client() as client:
-        until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+    cannot_save(server)
     outcome = await run_probe("redis", url=server.url, **PATIENT)
     assert bad(outcome) == {"answers": Verdict.FAIL, "snapshot": Verdict.FAIL}
     assert line(outcome, "answers").observed == "MISCONF"
@@ -323,19 +333,11 @@ async def test_an_append_only_file_that_cannot_be_rewritten_fails(start: Start, 
 
 async def test_a_server_caught_in_a_script_fails(start: Start, run_probe: RunProbe) -> None:
     server = start(*BOUNDED, "--busy-reply-threshold", "50")
-
-    def busy() -> bool:
-        try:
-            server.run("PING")
-        except redis.exceptions.ResponseError as error:
-            return str(error).startswith("BUSY")
-        return False
-
     with server.send('EVAL "while true do end" 0'):
-        until(busy)
+        until(lambda: is_busy(server))
         outcome = await run_probe("redis", url=server.url, **PATIENT)
     assert bad(outcome) == {"answers": Verdict.FAIL}
-    assert "SCRIPT KILL" in outcome.summary
+    assert "SCRIPT KILL" in outcome.hint
 
 
 async def test_a_server_still_loading_its_data_fails(tmp_path: Path, run_probe: RunProbe) -> None:
@@ -348,7 +350,7 @@ async def test_a_server_still_loading_its_data_fails(tmp_path: Path, run_probe: 
         outcome = await run_probe("redis", url=server.url, **PATIENT)
     assert line(outcome, "answers").observed == "loading"
     assert line(outcome, "answers").verdict is Verdict.FAIL
-    assert "wait" in outcome.summary
+    assert "Wait" in outcome.hint
 
 
 async def test_a_replica_without_its_master_fails(start: Start, run_probe: RunProbe, nowhere: int) -> None:
@@ -384,7 +386,8 @@ async def test_a_cluster_with_unserved_slots_fails_until_they_are_served(
     start: Start, run_probe: RunProbe
 ) -> None:
     server = start(*BOUNDED, "--cluster-enabled", "yes")
-    assert bad(await run_probe("redis", url=server.url, **PATIENT)) == {"cluster": Verdict.FAIL}
+    unserved = {"cluster": Verdict.FAIL, "cluster slots": Verdict.FAIL}
+    assert bad(await run_probe("redis", url=server.url, **PATIENT)) == unserved
     server.run("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
     with server.client() as client:
         until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
@@ -400,9 +403,10 @@ async def test_a_cluster_whose_state_may_not_be_asked_for_is_unknown(
     outcome = await run_probe("redis", url=url, **PATIENT)
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
     assert bad(outcome) == {"cluster": Verdict.UNKNOWN}
-    assert "allow +cluster|info" in line(outcome, "cluster").message
+    assert "+cluster|info" in line(outcome, "cluster").hint
     server.run("ACL", "SETUSER", "watch", "+cluster|info")
-    assert bad(await run_probe("redis", url=url, **PATIENT)) == {"cluster": Verdict.FAIL}
+    outcome = await run_probe("redis", url=url, **PATIENT)
+    assert bad(outcome) == {"cluster": Verdict.FAIL, "cluster slots": Verdict.FAIL}
 
 
 @contextlib.contextmanager
@@ -451,8 +455,8 @@ async def test_without_config_none_is_too_few_and_any_other_number_is_unknown_un
         higher = await run_probe("redis", url=master.url, min_replicas_to_write=2, **PATIENT)
     assert bad(none) == {"good replicas": Verdict.FAIL}
     assert (some.verdict, some.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
-    assert "allow +config|get" in line(some, "good replicas").message
-    assert "min_replicas_to_write" in line(some, "good replicas").message
+    assert "Allow +config|get" in line(some, "good replicas").hint
+    assert "min_replicas_to_write" in line(some, "good replicas").hint
     assert declared.verdict is Verdict.PASS
     assert bad(higher) == {"good replicas": Verdict.FAIL}
 
@@ -471,8 +475,8 @@ async def test_a_replica_needs_no_replicas_of_its_own(
 async def test_a_closed_port_says_where_to_start_the_server(run_probe: RunProbe, nowhere: int) -> None:
     outcome = await run_probe("redis", url=f"redis://:hidden@127.0.0.1:{nowhere}/0")
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.REFUSED)
-    advice = "start the server there or set its address"
-    assert outcome.summary == f"Connection refused by 127.0.0.1:{nowhere}: {advice}."
+    assert outcome.summary == f"Connection refused by 127.0.0.1:{nowhere}."
+    assert outcome.hint == "Start it, or correct the address."
 
 
 async def test_a_closed_port_behind_a_name_is_refused_too(run_probe: RunProbe, nowhere: int) -> None:
@@ -548,7 +552,7 @@ async def test_a_user_who_may_not_look_learns_which_permission_is_missing(
     server.run("ACL", "SETUSER", "blind", "on", ">blindly", "resetkeys", "-@all", "+ping")
     outcome = await run_probe("redis", url=f"redis://blind:blindly@127.0.0.1:{server.port}", **PATIENT)
     assert outcome.reason is Reason.FORBIDDEN
-    assert "+ping +info" in outcome.summary
+    assert "+ping +info" in outcome.hint
 
 
 async def test_a_server_without_info_cannot_be_judged(start: Start, run_probe: RunProbe) -> None:
@@ -563,15 +567,9 @@ async def test_a_server_of_the_older_protocol_is_named_and_can_be_asked_in_it(
     url = f"redis://:right-word@127.0.0.1:{server.port}"
     outcome = await run_probe("redis", url=url, **PATIENT)
     assert outcome.reason is Reason.CONFIG
-    assert "?protocol=2" in outcome.summary
+    assert "?protocol=2" in outcome.hint
     assert "right-word" not in outcome.summary
     assert (await run_probe("redis", url=f"{url}?protocol=2", **PATIENT)).verdict is Verdict.PASS
-
-
-async def test_a_sentinel_is_not_the_server_it_watches(start: Start, run_probe: RunProbe) -> None:
-    outcome = await run_probe("redis", url=start(sentinel=True).url, **PATIENT)
-    assert outcome.reason is Reason.CONFIG
-    assert "Sentinel" in outcome.summary
 
 
 async def test_a_server_that_hangs_is_told_before_the_deadline(start: Start, run_probe: RunProbe) -> None:
@@ -643,14 +641,9 @@ async def test_a_cancelled_run_hangs_up(run_probe: RunProbe, steps: int) -> None
 
 
 @pytest.fixture
-def encrypted(start: Start, tmp_path: Path) -> Tls:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
-    files = ("-keyout", str(key), "-out", str(certificate))
-    subprocess.run(("openssl", *request, *name, *files), check=True, capture_output=True)
-    options = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no")
-    return start(*BOUNDED, "--port", "0", "--tls-port", "{port}", *options), certificate
+def encrypted(tmp_path: Path) -> Iterator[Tls]:
+    with encrypted_server(tmp_path / "encrypted", *BOUNDED) as encrypted:
+        yield encrypted
 
 
 async def test_tls_with_a_trusted_certificate_passes(encrypted: Tls, run_probe: RunProbe) -> None:
@@ -670,7 +663,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
 async def test_plain_redis_to_a_tls_port_names_the_remedy(encrypted: Tls, run_probe: RunProbe) -> None:
     outcome = await run_probe("redis", url=encrypted[0].url, **PATIENT)
     assert outcome.reason is Reason.TLS
-    assert "rediss://" in outcome.summary
+    assert "rediss://" in outcome.hint
 
 
 async def test_tls_to_a_plain_port_names_the_remedy(start: Start, run_probe: RunProbe) -> None:
@@ -730,7 +723,7 @@ async def test_limits_that_the_server_does_not_tell_are_unknown_until_declared(r
         outcome = await run_probe("redis", url=url, **PATIENT)
         declared = await run_probe("redis", url=url, maxclients=100, **PATIENT)
     assert (outcome.verdict, bad(outcome)) == (Verdict.UNKNOWN, {"clients": Verdict.UNKNOWN})
-    assert "maxclients" in outcome.summary
+    assert "maxclients" in outcome.hint
     assert declared.verdict is Verdict.PASS
 
 
@@ -781,3 +774,317 @@ async def test_a_line_without_an_end_is_another_protocol(run_probe: RunProbe) ->
         port = server.sockets[0].getsockname()[1]
         outcome = await run_probe("redis", url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.PROTOCOL)
+
+
+# What counters say, from look to look
+
+
+@pytest.fixture
+def look_again(runner: Runner) -> RunProbe:
+    """Look, telling the probe what it kept the last time."""
+
+    async def look(last: Outcome, **raw: object) -> Outcome:
+        return await runner.run("redis", raw, last.memory)
+
+    return look
+
+
+async def test_refused_clients_fail_while_it_goes_on_warn_once_and_are_then_forgotten(
+    start: Start, run_probe: RunProbe, look_again: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--maxclients", "10")
+    ask = {**PATIENT, "url": server.url, "clients_warn": 1000, "clients_fail": 1000}
+    first = await run_probe("redis", **ask)
+    with occupied(server, 8), turned_away(server):
+        going_on = await look_again(first, **{**ask, "watch": "2s"})
+    until(lambda: server.run("INFO", "clients")["connected_clients"] == 1)
+    repaired = await look_again(first, **ask)
+    forgotten = await look_again(repaired, **ask)
+    anew = await run_probe("redis", **ask)
+
+    assert line(first, "refused clients").message.startswith("No connections were turned away")
+    assert bad(going_on) == {"refused clients": Verdict.FAIL}
+    assert "maxclients 20" in going_on.hint
+    assert bad(repaired) == {"refused clients": Verdict.WARN}
+    assert ", none of them in the last 0.1 s." in repaired.summary
+    assert "run this again" in repaired.hint
+    assert line(repaired, "refused clients").observed == repaired.metrics["rejected_connections_total"] > 0
+    assert (bad(forgotten), bad(anew)) == ({}, {})
+    assert line(forgotten, "refused clients").observed == line(anew, "refused clients").observed == 0
+
+
+async def test_refused_writes_are_told_the_same_way(
+    start: Start, run_probe: RunProbe, look_again: RunProbe
+) -> None:
+    server = start(*FULL)
+    ask = {**PATIENT, "url": server.url}
+    first = await run_probe("redis", **ask)
+    server.fill()
+    with writing(server):
+        going_on = await look_again(first, **{**ask, "watch": "2s"})
+    server.run("CONFIG", "SET", "maxmemory", "100mb")
+    repaired = await look_again(first, **ask)
+    forgotten = await look_again(repaired, **ask)
+    assert bad(going_on) == {"memory": Verdict.FAIL, "refused writes": Verdict.FAIL}
+    assert bad(repaired) == {"refused writes": Verdict.WARN}
+    assert forgotten.verdict is Verdict.PASS
+
+
+async def test_one_evicted_key_is_a_finding_where_data_must_stay(
+    start: Start, run_probe: RunProbe, look_again: RunProbe
+) -> None:
+    server = start(*FULL, "--maxmemory-policy", "volatile-lru")
+    ask = {**PATIENT, "url": server.url, "role": "session"}
+    first = await run_probe("redis", **ask)
+    server.fill(expiring=True)
+    server.run("CONFIG", "SET", "maxmemory", "100mb")
+    lost = await look_again(first, **ask)
+    assert bad(lost) == {"evictions": Verdict.WARN}
+    assert line(lost, "evictions").observed == lost.metrics["evicted_keys_total"] > 0
+    assert (await look_again(lost, **ask)).verdict is Verdict.PASS
+
+
+async def test_the_own_refused_write_is_not_held_against_the_server_the_next_time(
+    start: Start, run_probe: RunProbe, look_again: RunProbe
+) -> None:
+    server = start(*FULL)
+    server.fill()
+    server.run("CONFIG", "SET", "maxmemory", "1mb")
+    ask = {**PATIENT, "url": server.url}
+    refused = await run_probe("redis", **ask, write_test=True)
+    server.run("CONFIG", "SET", "maxmemory", "100mb")
+    assert bad(refused) == {"memory": Verdict.FAIL, "write test": Verdict.FAIL}
+    assert (await look_again(refused, **ask, write_test=True)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("what", ["restart", "reset"])
+async def test_counters_of_another_run_are_not_compared(
+    tmp_path: Path, run_probe: RunProbe, look_again: RunProbe, what: str
+) -> None:
+    ask = {**PATIENT, "memory_warn": 1000, "memory_fail": 1000}
+    with redis_server(tmp_path / "first", *FULL) as server:
+        server.fill()
+        last = await run_probe("redis", url=server.url, **ask)
+        if what == "reset":
+            server.run("CONFIG", "RESETSTAT")
+            server.run("CONFIG", "SET", "maxmemory", "1500kb")
+            with pytest.raises(redis.exceptions.OutOfMemoryError):
+                server.run("SET", "key", "value")
+            again = await look_again(last, url=server.url, **ask)
+    if what == "restart":
+        with redis_server(tmp_path / "second", *FULL) as server:
+            server.fill()
+            again = await look_again(last, url=server.url, **ask)
+        assert "restarted" in line(again, "uptime").message
+    assert again.verdict is Verdict.PASS
+    assert "since the server's start, none in the last 0.1 s" in line(again, "refused writes").message
+
+
+async def test_a_healthy_server_is_not_watched(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    outcome = await run_probe("redis", url=server.url, latency_warn="1m", timeout="600s", watch="60s")
+    assert outcome.duration < 30
+
+
+def rates(since: dict[str, int], uptime: int = 100_000, **raw: object) -> dict[str, Check]:
+    """Judge a cache whose counters grew like this in the last 5 min."""
+    params = convert({"role": "cache", **raw}, RedisParameters)
+    total = {"evicted": 10**6, "hits": 10**6, "misses": 10**6}
+    grown = Growth(total, since, {}, interval=300.0, watched=0.0)
+    return {check.name: check for check in judge(grown, {"uptime_in_seconds": uptime}, params)}
+
+
+@pytest.mark.parametrize(
+    ("hits", "misses", "verdict"), [(1600, 400, "pass"), (1599, 401, "warn"), (0, 1001, "warn")]
+)
+def test_a_cache_that_misses_is_degraded(hits: int, misses: int, verdict: str) -> None:
+    check = rates({"hits": hits, "misses": misses})["hit ratio"]
+    assert (check.verdict, check.unit, check.limit) == (verdict, "%", 80)
+
+
+def test_too_few_lookups_say_nothing_about_a_cache() -> None:
+    assert "hit ratio" not in rates({"hits": 0, "misses": 1000})
+    assert "hit ratio" not in rates({})
+
+
+def test_a_cache_that_warms_up_is_healthy() -> None:
+    cold = {"hits": 100, "misses": 10_000}
+    assert rates(cold)["hit ratio"].verdict is Verdict.WARN
+    assert rates(cold, uptime=1800)["hit ratio"].verdict is Verdict.PASS
+    assert rates({**cold, "flushes": 1})["hit ratio"].verdict is Verdict.PASS
+    assert rates(cold, hit_ratio_warn=0)["hit ratio"].verdict is Verdict.PASS
+
+
+async def test_a_flush_is_seen_by_the_next_look(
+    start: Start, run_probe: RunProbe, look_again: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--maxmemory-policy", "allkeys-lru")
+    ask = {**PATIENT, "url": server.url, "role": "cache"}
+    first = await run_probe("redis", **ask)
+    server.run("FLUSHALL")
+    with server.client() as client:
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(1100):
+            pipeline.get("nothing")
+        pipeline.execute()
+    again = await look_again(first, **ask)
+    assert (again.verdict, line(again, "hit ratio").observed) == (Verdict.PASS, 0)
+    assert again.memory["flushes"] == 1
+
+
+def test_the_rate_of_evictions_is_averaged_since_the_last_look() -> None:
+    assert rates({"evicted": 300 * 100})["evictions"].verdict is Verdict.PASS
+    thrashing = rates({"evicted": 300 * 101})["evictions"]
+    assert (thrashing.verdict, thrashing.observed, thrashing.unit) == (Verdict.WARN, 101, "1/s")
+
+
+def test_long_ago_only_what_goes_on_now_counts_as_thrashing() -> None:
+    params = convert({"role": "cache"}, RedisParameters)
+    for current, verdict in ((0, Verdict.PASS), (4000, Verdict.WARN)):
+        grown = Growth({"evicted": 10**7}, {"evicted": 10**7}, {"evicted": current}, 86_400.0, 1.0)
+        (check,) = (check for check in judge(grown, {}, params) if check.name == "evictions")
+        assert (check.verdict, check.observed) == (verdict, current)
+
+
+# The memory that there is for a server
+
+
+def group(folder: Path, limit: str, file: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_text(limit + "\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "limits", "expected"),
+    [
+        ("0::/a/b", {"a/b/memory.max": "max", "a/memory.max": "1000000"}, 1_000_000),
+        ("0::/a/b", {"a/b/memory.max": "500", "a/memory.max": "1000000"}, 500),
+        ("0::/a/b", {"a/b/memory.max": "max"}, None),
+        ("0::/../a", {"memory.max": "700", "a/memory.max": "3"}, 700),
+        ("0::/gone", {"memory.max": "700"}, 700),
+        ("4:cpu,memory:/a", {"memory/a/memory.limit_in_bytes": "900"}, 900),
+        ("4:memory:/a", {"memory/a/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ("3:cpuset:/a", {"memory/a/memory.limit_in_bytes": "900"}, None),
+    ],
+)
+def test_the_limit_of_a_cgroup_is_the_lowest_on_the_way_up(
+    tmp_path: Path, line: str, limits: dict[str, str], expected: int | None
+) -> None:
+    (tmp_path / "proc" / "7").mkdir(parents=True)
+    (tmp_path / "proc" / "7" / "cgroup").write_text(f"1:name=systemd:/x\n{line}\n")
+    for name, limit in limits.items():
+        path = tmp_path / "groups" / name
+        group(path.parent, limit, path.name)
+    assert cgroup_limit(7, tmp_path / "proc", tmp_path / "groups") == expected
+    assert cgroup_limit(8, tmp_path / "proc", tmp_path / "groups") is None
+
+
+def test_a_cgroup_counts_only_for_the_very_process_of_the_server(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start(*BOUNDED)
+    told = server.run("INFO", "all")
+    monkeypatch.setattr("probes.redis.bounds.cgroup_limit", lambda _: 1000)
+    total = told["total_system_memory"]
+    assert memory_bound(told, server.url) == 1000
+    assert memory_bound({**told, "total_system_memory": 0}, server.url) == 1000
+    assert memory_bound(told, "unix:///tmp/r.sock") == 1000
+    # Elsewhere, or in a container, the number means another process or none.
+    assert memory_bound(told, "redis://192.0.2.1:6379") == total
+    assert memory_bound({**told, "process_id": 1}, server.url) == total
+    assert memory_bound({**told, "executable": "/usr/bin/valkey-server"}, server.url) == total
+    assert memory_bound({**told, "uptime_in_seconds": 3600}, server.url) == total
+    assert memory_bound({}, server.url) == 0
+
+
+async def test_memory_is_judged_against_the_cgroup(
+    start: Start, run_probe: RunProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start("--maxmemory", "1gb")
+    monkeypatch.setattr("probes.redis.bounds.cgroup_limit", lambda _: 512 * 1024 * 1024)
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"memory": Verdict.WARN}
+    assert "maxmemory, 1.0 GiB, is more than its cgroup has" in outcome.summary
+    assert "of the 512.0 MiB of its cgroup" in outcome.summary
+    assert "CONFIG SET maxmemory 384mb" in outcome.hint
+    monkeypatch.setattr("probes.redis.bounds.cgroup_limit", lambda _: 8 * 1024 * 1024)
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"memory": Verdict.FAIL}
+
+
+# Slow commands, snapshots and writes
+
+
+async def test_the_slow_log_counts_what_is_slow_and_recent_and_shows_no_argument(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--slowlog-log-slower-than", "0")
+    for _ in range(20):
+        server.run("SET", "hidden-key", "hidden-value")
+    ask = {**PATIENT, "url": server.url}
+    assert (await run_probe("redis", **ask, slow_command="10s")).verdict is Verdict.PASS
+    slow = await run_probe("redis", **ask, slow_command="0ms")
+    assert bad(slow) == {"slow log": Verdict.WARN}
+    assert "hidden" not in str(slow)
+    server.run("SLOWLOG", "RESET")
+    assert "SLOWLOG RESET" in slow.hint
+    assert (
+        await run_probe("redis", **ask, slow_command="0ms", slow_commands_warn=50)
+    ).verdict is Verdict.PASS
+
+
+async def test_without_permission_the_slow_log_is_left_out(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    server.run("ACL", "SETUSER", "watch", "on", ">watching", "resetkeys", "-@all", "+ping", "+info")
+    url = f"redis://watch:watching@127.0.0.1:{server.port}"
+    outcome = await run_probe("redis", url=url, **PATIENT)
+    assert "slow log" not in {check.name for check in outcome.checks}
+    server.run("ACL", "SETUSER", "watch", "+slowlog|get")
+    assert line(await run_probe("redis", url=url, **PATIENT), "slow log").verdict is Verdict.PASS
+
+
+async def test_the_age_of_a_snapshot_counts_where_changes_are_at_risk(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED)
+    ask = {**PATIENT, "url": server.url, "snapshot_age_warn": "1ms"}
+    assert (await run_probe("redis", **ask)).verdict is Verdict.PASS
+    server.run("SET", "key", "value")
+    with server.client() as client:
+        stats = client.info("all")
+        until(lambda: client.time()[0] > stats["rdb_last_save_time"])
+    outcome = await run_probe("redis", **ask)
+    assert bad(outcome) == {"snapshot age": Verdict.WARN}
+    assert "BGSAVE" in outcome.hint
+    server.run("CONFIG", "SET", "appendonly", "yes")
+    assert "snapshot age" not in {check.name for check in (await run_probe("redis", **ask)).checks}
+
+
+async def test_a_test_write_leaves_no_key_behind(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    rules = ("resetkeys", "-@all", "+ping", "+info", "+set", "+get", "+del", "~gonogo:probe:*")
+    server.run("ACL", "SETUSER", "watch", "on", ">watching", *rules)
+    url = f"redis://watch:watching@127.0.0.1:{server.port}"
+    outcome = await run_probe("redis", url=url, write_test=True, **PATIENT)
+    assert (outcome.verdict, line(outcome, "write test").observed) == (Verdict.PASS, "ok")
+    assert server.run("DBSIZE") == 0
+    assert server.run("INFO", "stats")["keyspace_hits"] == 1
+
+
+# Sentinel
+
+
+async def test_each_master_of_a_sentinel_has_lines_of_its_own(
+    start: Start, run_probe: RunProbe, nowhere: int
+) -> None:
+    master = start(*BOUNDED)
+    watching = (
+        f"sentinel monitor good 127.0.0.1 {master.port} 1\nsentinel monitor bad 127.0.0.1 {nowhere} 2\n"
+    )
+    sentinel = start(sentinel=watching)
+    outcome = await run_probe("redis", url=sentinel.url, **PATIENT)
+    one = await run_probe("redis", url=sentinel.url, sentinel="good", **PATIENT)
+    assert bad(outcome) == {"quorum bad": Verdict.FAIL}
+    assert {"master good", "quorum good", "master bad"} < {check.name for check in outcome.checks}
+    assert one.verdict is Verdict.PASS
+    assert line(one, "quorum").observed == "OK"

@@ -1,0 +1,96 @@
+"""What one look at a server brought: plain data, between the wire and the judgement."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from probes.outcome import Check, Verdict
+
+Info = Mapping[str, Any]
+"""The fields of INFO: numbers, texts, and mappings of these."""
+
+
+class SlowCommand(NamedTuple):
+    """An entry of the slow log.
+
+    Attributes:
+        name: The command's first word; its arguments may be secrets.
+        at: When it ran, in seconds since 1970 by the server's clock.
+        took: Milliseconds.
+    """
+
+    name: str
+    at: float
+    took: float
+
+
+class Sample(NamedTuple):
+    """What one look at a server brought.
+
+    Attributes:
+        where: HOST:PORT or the path of the socket; never user information.
+        info: The fields of INFO; empty if the server refuses even that.
+        refusal: What PING was answered instead of PONG, beginning with its code; empty if it was PONG or PING
+            is not permitted.
+        memory_bound: Bytes that the server's machine, or its cgroup, has for it; 0 if nobody tells.
+        cluster: The fields of CLUSTER INFO; empty if asking is not permitted, None outside a cluster.
+        quorums: Of a Sentinel: for each master, what CKQUORUM was answered; empty if asking is not permitted.
+        min_replicas_to_write: Fewer good replicas than this and writes are refused; None if that is off or
+            asking is not permitted.
+        may_ping: Whether PING is answered with PONG.
+        pings: Round trips in ms.
+        slow: The slow log; None if asking is not permitted.
+        later: The fields of INFO `watched` seconds after `info`; None if nothing had to be watched.
+        watched: Seconds between `info` and `later`.
+        written: What became of the test write: `ok`, or the code of its refusal; empty if there was none.
+    """
+
+    where: str
+    info: Info
+    refusal: str = ""
+    memory_bound: int = 0
+    cluster: Mapping[str, str] | None = None
+    quorums: Mapping[str, str] = {}
+    min_replicas_to_write: int | None = None
+    may_ping: bool = False
+    pings: tuple[float, ...] = ()
+    slow: tuple[SlowCommand, ...] | None = None
+    later: Info | None = None
+    watched: float = 0.0
+    written: str = ""
+
+
+def number(info: Info, field: str) -> float | None:
+    """Return a field of INFO that is a number, or None."""
+    value = info.get(field)
+    return value if isinstance(value, int | float) else None
+
+
+def word(
+    name: str,
+    observed: str,
+    limit: str | None,
+    words: tuple[str, str],
+    verdict: Verdict = Verdict.FAIL,
+) -> Check:
+    """Return the line of evidence of a word; the hint, the second of `words`, is left out of a pass."""
+    message, hint = words
+    return Check(
+        name=name,
+        verdict=verdict,
+        observed=observed,
+        limit=limit,
+        message=message,
+        hint="" if verdict is Verdict.PASS else hint,
+    )
+
+
+def masters(info: Info) -> dict[str, Info]:
+    """Return what a Sentinel tells of the masters it watches, by their names."""
+    told = [value for field, value in info.items() if field.removeprefix("master").isdecimal()]
+    return {str(one["name"]): one for one in told if isinstance(one, dict) and "name" in one}
+
+
+def server_time(info: Info, otherwise: float) -> float:
+    """Return the time by the server's clock, in seconds since 1970; `otherwise` if it does not tell."""
+    told = number(info, "server_time_usec")
+    return told / 1_000_000 if told else otherwise
