@@ -16,10 +16,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # What the operator who runs the tests has set must not decide them.
 _DECIDING = (
     *("REDIS_", "SENTRY_", "BACKUP_", "SOURCE_", "PRODUCTION_", "DEVELOPMENT_"),
-    *("GONOGO_", "GIT_", "RESTIC_", "NO_COLOR", "XDG_"),
+    *("GONOGO_", "GIT_", "RESTIC_", "BORG_", "PG", "VAULT_", "BAO_", "NO_COLOR", "XDG_"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CLIENT_"),
 )
 for name in [*os.environ]:
-    if name.startswith(_DECIDING):
+    if name.upper().startswith(_DECIDING):
         del os.environ[name]
 
 
