@@ -125,6 +125,8 @@ def _scalar(kind: Type) -> str:
 def _bounds(kind: IntType | FloatType) -> str:
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     bounds = [
-        f"{word} {getattr(kind, name):g}" for name, word in words.items() if getattr(kind, name) is not None
+        f"{word} {_written(getattr(kind, name))}"
+        for name, word in words.items()
+        if getattr(kind, name) is not None
     ]
     return f", {' and '.join(bounds)}" if bounds else ""

@@ -80,7 +80,8 @@ class Runner:
         except ProbeNotFoundError as error:
             outcome = unknown(Reason.CONFIG, f"Cannot run: {error}.", "Correct use, or install that probe.")
         except msgspec.ValidationError as error:
-            outcome = unknown(Reason.CONFIG, f"Bad parameters: {error}.")
+            advice = f"Correct it; gonogo probe {use} --describe tells what it takes."
+            outcome = unknown(Reason.CONFIG, f"Bad parameters: {error}.", advice)
         except BrokenProbeError as error:
             outcome = unknown(Reason.INTERNAL, str(error), "Repair or remove the package it comes in.")
         duration = round(time.monotonic() - started, 6)
