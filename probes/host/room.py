@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from probes import groups
 from probes.figures import held, sentence, size, span
-from probes.host import groups
 from probes.host.parameters import HostParameters
 from probes.outcome import CannotTell, Check, Memory, Reason, Verdict
 from probes.parameters import seconds

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from probes import groups
 from probes.redis.sample import Info, number
 
 _LATE = 5.0
@@ -43,41 +44,7 @@ def _is_process(pid: int, info: Info) -> bool:
     return name == program and abs(time.time() - uptime - started) < _LATE
 
 
-def cgroup_limit(
-    pid: int, processes: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")
-) -> int | None:
-    """Return the lowest memory limit of a process's cgroup and those above it, in bytes; None without one.
-
-    Args:
-        pid: The process.
-        processes: Where the proc file system is mounted.
-        groups: Where the cgroup file systems are: version 2, or version 1 with a folder a controller.
-    """
-    try:
-        lines = (processes / str(pid) / "cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    limits: list[int] = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            root, file = groups, "memory.max"
-        elif "memory" in controllers.split(","):
-            root, file = groups / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        # In a container the path may lead out of it, or not be there; its own limit then is the root's.
-        folder = root / path.lstrip("/") if ".." not in path else root
-        for group in (folder, *folder.parents):
-            if group.is_relative_to(root):
-                limits += _limit(group / file)
-    return min(limits, default=None)
-
-
-def _limit(file: Path) -> list[int]:
-    try:
-        text = file.read_text().strip()
-    except OSError:
-        return []
-    # Version 1 writes "none" as the highest number of pages.
-    return [int(text)] if text.isdecimal() and int(text) < 2**62 else []
+def cgroup_limit(pid: int) -> int | None:
+    """Return the lowest memory limit of a process's cgroup and those above it, in bytes; None without one."""
+    rooms = groups.memory_rooms(Path(f"/proc/{pid}/cgroup"))
+    return min((room.total for room in rooms), default=None)

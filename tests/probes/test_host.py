@@ -11,7 +11,8 @@ import msgspec
 import psutil
 import pytest
 
-from probes.host import HostParameters, clock, groups, processes, room
+from probes import groups
+from probes.host import HostParameters, clock, processes, room
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict
 from probes.parameters import convert
 from probes.runner import Runner

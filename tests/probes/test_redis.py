@@ -16,7 +16,7 @@ import redis
 from probes.outcome import Check, Outcome, Reason, Verdict
 from probes.parameters import convert
 from probes.redis import RedisParameters
-from probes.redis.bounds import cgroup_limit, memory_bound
+from probes.redis.bounds import memory_bound
 from probes.redis.rates import Growth, judge
 from probes.runner import Runner
 from tests.servers.redis_server import (
@@ -947,36 +947,6 @@ def test_long_ago_only_what_goes_on_now_counts_as_thrashing() -> None:
 
 
 # The memory that there is for a server
-
-
-def group(folder: Path, limit: str, file: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / file).write_text(limit + "\n")
-
-
-@pytest.mark.parametrize(
-    ("line", "limits", "expected"),
-    [
-        ("0::/a/b", {"a/b/memory.max": "max", "a/memory.max": "1000000"}, 1_000_000),
-        ("0::/a/b", {"a/b/memory.max": "500", "a/memory.max": "1000000"}, 500),
-        ("0::/a/b", {"a/b/memory.max": "max"}, None),
-        ("0::/../a", {"memory.max": "700", "a/memory.max": "3"}, 700),
-        ("0::/gone", {"memory.max": "700"}, 700),
-        ("4:cpu,memory:/a", {"memory/a/memory.limit_in_bytes": "900"}, 900),
-        ("4:memory:/a", {"memory/a/memory.limit_in_bytes": "9223372036854771712"}, None),
-        ("3:cpuset:/a", {"memory/a/memory.limit_in_bytes": "900"}, None),
-    ],
-)
-def test_the_limit_of_a_cgroup_is_the_lowest_on_the_way_up(
-    tmp_path: Path, line: str, limits: dict[str, str], expected: int | None
-) -> None:
-    (tmp_path / "proc" / "7").mkdir(parents=True)
-    (tmp_path / "proc" / "7" / "cgroup").write_text(f"1:name=systemd:/x\n{line}\n")
-    for name, limit in limits.items():
-        path = tmp_path / "groups" / name
-        group(path.parent, limit, path.name)
-    assert cgroup_limit(7, tmp_path / "proc", tmp_path / "groups") == expected
-    assert cgroup_limit(8, tmp_path / "proc", tmp_path / "groups") is None
 
 
 def test_a_cgroup_counts_only_for_the_very_process_of_the_server(

@@ -1,4 +1,4 @@
-"""Reads what the control groups of this process allow it: memory and processor time. Judges nothing.
+"""Reads what its control groups allow a process: memory and processor time. Judges nothing.
 
 A container sees the memory and the load of the whole machine, but the kernel holds it to the limits of its
 group and of every group above that one. Both versions of control groups are read. There are none
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MEMBERSHIP = Path("/proc/self/cgroup")
-"""Where the kernel says in which groups this process is."""
+"""Where the kernel says in which groups this process is; `/proc/PID/cgroup` for another one."""
 
 MOUNT = Path("/sys/fs/cgroup")
 """Where the groups are mounted."""
@@ -41,7 +41,7 @@ class Quota(NamedTuple):
 
 
 def memory_rooms(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Room]:
-    """Return the memory limits that hold for this process, of its control group and those above it."""
+    """Return the memory limits that hold for a process, of its control group and those above it."""
     rooms = []
     for folder, second in _folders("memory", membership, mount):
         try:
@@ -60,7 +60,7 @@ def memory_rooms(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Roo
 
 
 def cpu_quotas(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Quota]:
-    """Return the limits of processor time that hold for this process."""
+    """Return the limits of processor time that hold for a process."""
     quotas = []
     for folder, second in _folders("cpu", membership, mount):
         try:
@@ -78,7 +78,7 @@ def cpu_quotas(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Quota
 
 
 def _folders(controller: str, membership: Path, mount: Path) -> Iterator[tuple[Path, bool]]:
-    """Find the folders of the groups of this process, and whether they are of the second version."""
+    """Find the folders of the groups of a process, and whether they are of the second version."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
@@ -91,8 +91,8 @@ def _folders(controller: str, membership: Path, mount: Path) -> Iterator[tuple[P
             mounts = (mount / controller, mount / controllers)
         else:
             continue
-        # Inside a container the group's own path is often not visible, and its root is the container's.
-        inner = Path(path.replace("/..", "").lstrip("/"))
+        # In a container the path may lead out of it, or not be there; what holds then is at the root.
+        inner = Path() if ".." in path else Path(path.lstrip("/"))
         for root in dict.fromkeys(mounts):
             for group in (inner, *inner.parents):
                 yield root / group, not controllers
