@@ -1,67 +1,49 @@
 """Secrets: no key stands in the sources, and every key that must be set is set where it belongs."""
 
-import hashlib
 import os
-import re
-import stat
 import tempfile
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
-from typing import Annotated, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude, worst
-from probes.parameters import Duration, Parameters
-from probes.secrets import scanner
-from probes.secrets.scanner import Engine, Hit, Root
+from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
+from probes.parameters import Duration, Parameters, seconds
+from probes.secrets import ages, holders, scanner, sources
+from probes.secrets.findings import finding, shown, weigh
+from probes.secrets.scanner import Engine
+from probes.secrets.sources import Root
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{10}$")]
-Why = Annotated[str, msgspec.Meta(min_length=1)]
-
-_SHOWN = 20
-_SHORTEST_URL_PASSWORD = 6
-_LONGEST_PLACEHOLDER = 80
-
-_ASIDE_FOLDERS = frozenset(
-    {"test", "tests", "testing", "testdata", "fixtures", "spec", "specs", "__tests__", "doc", "docs"}
-)
-_ASIDE_FILES = ("test_*", "*_test.*", "*.test.*", "*.spec.*", "conftest.py")
-
-# Our keyword rules, and those of the engine for names of accounts and for any URL with a password.
-_MILD_RULE = re.compile(r"^gonogo\.|generic|client-id|access-id|account-id")
-
-_PLACEHOLDER = re.compile(
-    r"""change[-_ ]?(?:me|this|it)|your[-_ ]|replace[-_ ]?(?:me|with|this)|to[-_]?do\b|fix[-_]?me
-    |example|placeholder|dummy|sample|redacted|insert[-_ ]|fill[-_ ]?(?:me|in)|not[-_ ]?set
-    |(?:goes|key|token|secret)[-_ ]?here|x{4,}|\*{3,}|\.{3,}|0{8,}|12345678|abcdefgh
-    |^\W*(?:x+|none|null|nil|undefined|unset|empty|secret|password|passwd|pass|token|test|guest|admin|root|user)\W*$
-    |^(?:<.*>|\[.*\]|\{.*\}|\$.*|%.*%)$""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_LOOKUP = re.compile(
-    r"\$\{|\$\(|\{\{|%\(|\{[a-z_][\w.]*\}|<[\w -]+>|environ|getenv|process\.env|^https?://", re.IGNORECASE
-)
-_DIGEST = re.compile(r"^(?:sha\d{1,3}|md5)[-:=]", re.IGNORECASE)
-# In random letters some run of small ones is a single one. The runs are possessive: no value makes it slow.
-_WORD = re.compile(r"(?:(?:[A-Z]{2,}+|[A-Z]?[a-z]{2,}+)+|[A-Za-z])\d{0,2}|\d{1,4}")
-_URL_PASSWORD = re.compile(r"://[^:/@\s]*:([^@\s]+)@")
+Why = Annotated[str, msgspec.Meta(pattern=r"\S")]
+VaultKey = Annotated[str, msgspec.Meta(pattern=r"^/?[^/]+(/[^/]+)+$")]
 
 
 class SecretsParameters(Parameters, frozen=True):
-    """Whether a key stands in the sources or the git history, and whether those that must be set are set.
+    """Whether a key stands in the sources, whether those that must be set are set, and how old they are.
 
     A key in the format of a provider is a fail wherever it stands. A value given to a name that means a
     secret (`API_KEY = ...`) is a warn, which holds the gate as well, or a fail with `strict`; in tests and
     docs it is only mentioned. Placeholders and lookups are nothing. In a git repository the sources are the
-    tracked files and those not ignored, so a key in an ignored `.env` is where it belongs. A comment such as
-    `gitleaks:allow` silences nothing; `accepted` does, with its reason. Archives are not opened. Nothing is
+    tracked files and those not ignored, so a key in an ignored `.env` is where it belongs; symbolic links
+    are not followed. A comment such as `gitleaks:allow` silences nothing; `accepted` does, with its reason.
+    Archives are not opened. A file above 256 MB is not scanned, which leaves the answer open. Nothing is
     sent anywhere: whether a key still works is not tried.
+
+    Empty and placeholder values of variables count as missing: words such as `changeme`, `your-...`,
+    `replace me`, `todo`, `fixme`, `example`, `placeholder`, `dummy`, `sample`, `...-here`, `none`, `null`,
+    `secret`, `password`, `token`, `test`, `admin`; `xxxx`, `***`, `...`, `00000000`, `12345678`; and all that
+    stands in `<>`, `[]`, `{}` or `%`, or after `$`. Of a URL with a login its password is held against these,
+    or a user name without one.
 
     Attributes:
         timeout: The deadline (default 120s: a long history takes a while).
         paths: Folders and files to scan, relative to the checklist (default: its folder). Empty: none.
-        history: Scan all commits of all branches, tags and stashes too (default false).
+        history: Scan all commits of all branches, tags and stashes too, and tell of `env_files` that once
+            were in git (default false).
         strict: Fail on a value given to a secret name, where the default is to warn.
         exclude: More patterns of what is no source, beside lock files, digests, minified files, virtual
             environments and node_modules. Each is held against the path below its entry of `paths` and
@@ -70,10 +52,36 @@ class SecretsParameters(Parameters, frozen=True):
             fingerprint is 40 bits of a keyed BLAKE2b of the value, the same on every machine. It does not
             give a random key away; but the key of the hash is no secret, so whoever guesses a weak password
             can check the guess against it.
-        variables: Names that must be set, to something that is no placeholder, in the environment that this
-            program runs in (default: none).
+        variables: Names that must be set, to something that is no placeholder (default: none). They are
+            looked up in the environment that this program runs in, or where `process` or `pid_file` say.
+        process: Look `variables` up in the running processes that have these words in their command line,
+            such as `gunicorn: master`; all of them have to have them. The kernel shows the environment that
+            a process was started with, to its own user and root only. One that writes over it to show a
+            title (setproctitle) hides what stood there.
+        pid_file: As `process`: the file with the number of the running process. With both, the process has
+            to fit both.
         env_files: Files of variables that must have mode 0600, be untracked by git and ignored by it
             (default: `.env`, if there is one).
+        vault: The address of a Vault or OpenBao that has to serve, as in VAULT_ADDR (default: none). An
+            active node passes, and a standby too, for it hands requests on; sealed, not initialised,
+            removed, a disaster recovery secondary and a standby without an active node fail. Each request is
+            given 5 s, redirects are not followed.
+        vault_token: The token whose life is looked up, and `vault_keys` with it. A use is taken from one
+            with a limited number of uses. It needs `read` on `auth/token/lookup-self`, which the policy
+            `default` gives.
+        vault_namespace: The namespace of the token (default: the root namespace).
+        vault_ca: A file of certificates to trust (default: SSL_CERT_FILE, else those of certifi).
+        vault_token_warn: How long the token has to live yet. 72h is our own choice, a weekend; one that is
+            renewed is held against a quarter of its own length where that is shorter. A token that never
+            expires is a warn, one that the server refuses a fail.
+        rotated: The day each key was last changed, by its name, where nothing else tells:
+            `{ STRIPE_KEY = 2026-08-01 }`.
+        key_files: Files of one key each, as old as their last change.
+        vault_keys: Keys in a KV version 2 of `vault`, as old as their newest version: `secret/api/stripe`,
+            or `team/kv/data/api/stripe` if the name of the mount has a slash.
+        age_warn: From what age on a key should be changed. 90 and 180 days are our own choice; 90 is what
+            cloud benchmarks such as CIS ask of access keys.
+        age_fail: From what age on it had to be changed.
         engine: The kingfisher program (default: the one installed with this program, else from PATH).
     """
 
@@ -84,103 +92,137 @@ class SecretsParameters(Parameters, frozen=True):
     exclude: list[str] = msgspec.field(default_factory=list)
     accepted: dict[Fingerprint, Why] = msgspec.field(default_factory=dict)
     variables: list[str] = msgspec.field(default_factory=list)
+    process: str = ""
+    pid_file: str = ""
     env_files: list[str] = msgspec.field(default_factory=list)
+    vault: str = ""
+    vault_token: str = ""
+    vault_namespace: str = ""
+    vault_ca: str = ""
+    vault_token_warn: Duration = "72h"  # noqa: S105  # a length of time
+    rotated: dict[str, date] = msgspec.field(default_factory=dict)
+    key_files: list[str] = msgspec.field(default_factory=list)
+    vault_keys: list[VaultKey] = msgspec.field(default_factory=list)
+    age_warn: Duration = "90d"
+    age_fail: Duration = "180d"
     engine: str = ""
 
 
-class Finding(NamedTuple):
-    """One key and its place. The value is never shown.
+class Evidence:
+    """What was found so far. A doubt about one thing hides nothing that is sure about another."""
 
-    Attributes:
-        path: As the operator sees it.
-        mild: Found by a name or a loose pattern, not by a provider's format.
-        aside: In tests or docs.
-        commit: Where it stands in the history, if it is only there.
-    """
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.checks: list[Check] = []
+        self.metrics: dict[str, float] = {}
+        self.reasons: list[Reason] = []
 
-    path: str
-    line: int
-    rule: str
-    value: str
-    mild: bool
-    aside: bool
-    commit: str
+    @contextmanager
+    def look(self, name: str) -> Iterator[None]:
+        """Turn what keeps the block from telling into a line of evidence of this name."""
+        try:
+            yield
+        except CannotTell as doubt:
+            self.doubt(name, doubt)
+        except PermissionError as error:
+            self.doubt(name, CannotTell(Reason.FORBIDDEN, f"{error.filename} may not be read.", _MORE_RIGHTS))
 
-    @property
-    def place(self) -> str:
-        return f"{self.path}:{self.line}" + (f" in commit {self.commit}" if self.commit else "")
+    def doubt(self, name: str, doubt: CannotTell, observed: int | None = None) -> None:
+        """Add a line that could not be told."""
+        self.reasons.append(doubt.reason)
+        line = Check(
+            name=name, verdict=Verdict.UNKNOWN, observed=observed, message=doubt.message, hint=doubt.hint
+        )
+        self.checks.append(line)
 
-    @property
-    def fingerprint(self) -> str:
-        """The same for a value wherever it stands, so that an accepted one may move."""
-        return hashlib.blake2b(self.value.encode(), key=b"gonogo secrets v1", digest_size=5).hexdigest()
+    def count(self, name: str, observed: int, what: str) -> None:
+        """Add a line that says how much was looked at."""
+        message = f"{many(observed, what)} scanned."
+        self.checks.append(Check(name=name, verdict=Verdict.PASS, observed=observed, message=message))
+
+
+_MORE_RIGHTS = "Run as a user who may read it."
 
 
 def probe(params: SecretsParameters) -> Outcome:
-    """Scan the sources, then look at the variables and at the files that hold them."""
-    try:
-        return _look(params)
-    except PermissionError as error:
-        message = f"{error.filename} may not be read: run as a user who may."
-        raise CannotTell(Reason.FORBIDDEN, message) from None
-
-
-def _look(params: SecretsParameters) -> Outcome:
+    """Scan the sources, then look at the variables, the files that hold them, the Vault and the ages."""
+    found = Evidence()
     env_files = [Path(path) for path in params.env_files if path]
     if not env_files and Path(".env").is_file():
         env_files = [Path(".env")]
-    checks: list[Check] = []
-    metrics: dict[str, float] = {}
-    if roots := [scanner.find_root(path) for path in params.paths if path]:
-        checks, metrics = _scan(params, roots, {path.resolve() for path in env_files})
-    checks += [_variable_check(name) for name in params.variables if name]
-    checks += [_env_file_check(path) for path in env_files]
-    if not checks:
-        raise CannotTell(Reason.CONFIG, "Nothing to look at: name paths, variables or env_files.")
-    return conclude(checks, _summary(params, metrics), metrics, reason=Reason.MISSING)
+    if paths := [path for path in params.paths if path]:
+        with found.look("sources"):
+            _scan(params, [sources.find_root(path) for path in paths], env_files, found)
+    _check_variables(params, found)
+    for path in env_files:
+        with found.look(shown(str(path.resolve()))):
+            found.checks.append(holders.check_env_file(path, history=params.history))
+    _check_vault(params, found)
+    _check_ages(params, found)
+    if not found.checks:
+        hint = "Name paths, variables, env_files, vault, rotated or key_files."
+        raise CannotTell(Reason.CONFIG, "Nothing to look at.", hint)
+    reason = found.reasons[0] if found.reasons else Reason.FORBIDDEN
+    return conclude(found.checks, _summary(params, found), found.metrics, reason=reason)
 
 
-def _summary(params: SecretsParameters, metrics: dict[str, float]) -> str:
-    parts = [f"no key in {metrics['source_files']:.0f} source files"] if metrics else []
+def _summary(params: SecretsParameters, found: Evidence) -> str:
+    files = found.metrics.get("source_files")
+    parts = [] if files is None else [f"no key in {many(int(files), 'source file')}"]
     if params.history:
         parts.append("none in the history")
-    if accepted := metrics.get("findings_accepted"):
+    if accepted := found.metrics.get("findings_accepted"):
         parts.append(f"{accepted:.0f} accepted")
     if params.variables:
-        parts.append(f"{len(params.variables)} variables set")
+        parts.append(f"{many(len(params.variables), 'variable')} set")
+    if params.vault:
+        parts.append("the Vault serves")
+    if aged := sum(check.name.startswith("age of ") for check in found.checks):
+        parts.append(f"{many(aged, 'key')} young enough")
     text = ", ".join(parts) or "every file of variables is private"
     return f"{text[0].upper()}{text[1:]}."
 
 
-# -- keys where they do not belong
+def many(count: int, what: str) -> str:
+    """Write a number of things."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
-def _scan(
-    params: SecretsParameters, roots: list[Root], env_files: set[Path]
-) -> tuple[list[Check], dict[str, float]]:
-    sources = scanner.find_sources(roots, params.exclude, env_files)
-    if not sources.files:
-        names = ", ".join(params.paths)
-        raise CannotTell(
-            Reason.MISSING, f"No source file in {names}: there is none, or git ignores them all."
-        )
-    scanned = [_count("source files", len(sources.files), "source files")]
-    if closed := sources.closed:
-        message = f"{len(closed)} not readable, {_shown(closed[0])} first: scan as a user who may read all."
-        line = Check(name="unreadable", verdict=Verdict.UNKNOWN, observed=len(closed), message=message)
-        scanned.append(line)
+def _scan(params: SecretsParameters, roots: list[Root], env_files: list[Path], found: Evidence) -> None:
+    listed = sources.find_sources(roots, params.exclude, {path.resolve() for path in env_files})
+    if not listed.files:
+        message = f"No source file in {', '.join(params.paths)}: there is none, or git ignores them all."
+        raise CannotTell(Reason.MISSING, message, "Correct paths.")
     with tempfile.TemporaryDirectory(prefix="gonogo-secrets-") as home:
         engine = Engine(params.engine, home, _rule_cache(home))
-        findings = [_finding(hit) for hit in scanner.scan_sources(engine, roots, sources)]
-        current = {(finding.path, finding.value) for finding in findings}
+        findings = [finding(hit) for hit in scanner.scan_sources(engine, roots, listed)]
+        current = {(one.path, one.value) for one in findings}
+        past = Evidence()
         for root in roots if params.history else []:
-            hits, commits = scanner.scan_history(engine, root, params.exclude)
-            past = [_finding(hit) for hit in hits]
-            findings += [finding for finding in past if (finding.path, finding.value) not in current]
-            name = f"history of {_shown(str(root.path))}"
-            scanned.append(_count(name, commits, "commits", shallow=root.shallow))
-    checks, counts = _weigh(findings, params)
-    return [*checks, *scanned], {"source_files": float(len(sources.files)), **counts}
+            name = f"history of {shown(str(root.path))}"
+            with past.look(name):
+                hits, commits = scanner.scan_history(engine, root, params.exclude)
+                earlier = [finding(hit) for hit in hits]
+                findings += [one for one in earlier if (one.path, one.value) not in current]
+                if root.shallow:
+                    message = f"Only the newest {many(commits, 'commit')} can be seen in this shallow clone."
+                    hint = f"Fetch the rest: git -C {root.top} fetch --unshallow."
+                    past.doubt(name, CannotTell(Reason.MISSING, message, hint), commits)
+                else:
+                    past.count(name, commits, "commit")
+    checks, counts = weigh(findings, params.accepted, strict=params.strict)
+    found.metrics.update({"source_files": float(len(listed.files)), **counts})
+    found.checks += checks
+    found.count("source files", len(listed.files), "source file")
+    if closed := listed.closed:
+        message = f"{len(closed)} not readable, {shown(closed[0])} first."
+        found.doubt("unreadable", CannotTell(Reason.FORBIDDEN, message, _MORE_RIGHTS), len(closed))
+    if large := listed.large:
+        message = f"{len(large)} above {sources.MAX_SIZE} MB were not scanned, {shown(large[0])} first."
+        hint = f'If they are no sources, exclude them: exclude = ["{Path(large[0]).name}"].'
+        found.doubt("large files", CannotTell(Reason.LIMIT, message, hint), len(large))
+    found.checks += past.checks
+    found.reasons += past.reasons
 
 
 def _rule_cache(private: str) -> str:
@@ -194,148 +236,55 @@ def _rule_cache(private: str) -> str:
     return str(folder) if os.access(folder, os.W_OK) else private
 
 
-def _count(name: str, observed: int, what: str, *, shallow: bool = False) -> Check:
-    if shallow:
-        message = f"Only the newest {observed} {what} are in this shallow clone: git fetch --unshallow."
-        return Check(name=name, verdict=Verdict.UNKNOWN, observed=observed, message=message)
-    return Check(name=name, verdict=Verdict.PASS, observed=observed, message=f"{observed} {what} scanned.")
+def _check_variables(params: SecretsParameters, found: Evidence) -> None:
+    names = [name for name in params.variables if name]
+    with found.look("process"):
+        where = holders.this_environment()
+        if params.process or params.pid_file:
+            if not names:
+                message = "A process is named, but no variable to look up in it."
+                raise CannotTell(Reason.CONFIG, message, "Name them in variables.")
+            where = holders.process_environments(params.process, params.pid_file)
+        found.checks += [holders.check_variable(name, where) for name in names]
 
 
-def _finding(hit: Hit) -> Finding:
-    own = hit.rule.startswith("gonogo.")
-    return Finding(
-        path=_shown(hit.path),
-        line=hit.line,
-        rule=hit.rule.partition(".")[2],
-        value=hit.value.rstrip(",;") if own else hit.value,
-        mild=_MILD_RULE.search(hit.rule) is not None,
-        aside=_is_aside(hit.relative),
-        commit=hit.commit[:10],
-    )
+def _check_vault(params: SecretsParameters, found: Evidence) -> None:
+    if not params.vault:
+        if params.vault_keys or params.vault_token:
+            hint = "Give its address as vault, or leave vault_token and vault_keys out."
+            found.doubt("vault", CannotTell(Reason.CONFIG, "No Vault is named to ask.", hint))
+        return
+    with found.look("vault"):
+        from probes.secrets.vault import Vault
+
+        vault = Vault(params.vault, params.vault_token, params.vault_namespace, params.vault_ca)
+        health = vault.check_health()
+        found.checks.append(health)
+        if health.verdict is Verdict.FAIL:
+            return
+        if params.vault_token:
+            with found.look("vault token"):
+                token = vault.check_token(seconds(params.vault_token_warn))
+                found.checks.append(token)
+                if token.verdict is Verdict.FAIL:
+                    return
+        for key in params.vault_keys:
+            with found.look(f"age of {key}"):
+                found.checks.append(
+                    ages.check_age(key, vault.changed(key), _limits(params), "says the Vault")
+                )
 
 
-def _is_aside(relative: str) -> bool:
-    path = PurePosixPath(relative.lower())
-    in_folder = not _ASIDE_FOLDERS.isdisjoint(path.parts[:-1])
-    return in_folder or any(fnmatch(path.name, pattern) for pattern in _ASIDE_FILES)
+def _check_ages(params: SecretsParameters, found: Evidence) -> None:
+    for key, day in params.rotated.items():
+        with found.look(f"age of {key}"):
+            found.checks.append(ages.check_age(key, ages.of_day(day), _limits(params), "says its item"))
+    for file in params.key_files:
+        key = shown(str(Path(file).absolute()))
+        with found.look(f"age of {key}"):
+            changed = ages.of_file(Path(file))
+            found.checks.append(ages.check_age(key, changed, _limits(params), "says its file"))
 
 
-def _shown(path: str) -> str:
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether a value stands for one that nobody filled in."""
-    return _PLACEHOLDER.search(value.strip()) is not None
-
-
-def _is_dummy(finding: Finding) -> bool:
-    """Whether the value only holds a place, is looked up elsewhere, or is made of plain words."""
-    value = finding.value
-    if url := _URL_PASSWORD.search(value):
-        password = url[1]
-        short = len(password) < _SHORTEST_URL_PASSWORD
-        return short or is_placeholder(password) or _LOOKUP.search(password) is not None
-    # In a long value, such as a private key, these few letters turn up by chance.
-    if len(value) <= _LONGEST_PLACEHOLDER and is_placeholder(value):
-        return True
-    if not finding.mild:
-        return False
-    if _LOOKUP.search(value) or _DIGEST.search(value):
-        return True
-    return all(_WORD.fullmatch(part) for part in re.split(r"[\W_]+", value) if part)
-
-
-def _weigh(findings: list[Finding], params: SecretsParameters) -> tuple[list[Check], dict[str, float]]:
-    """Sort the findings into those held against the release, the accepted ones, and those only mentioned."""
-    real = [finding for finding in findings if not _is_dummy(finding)]
-    hard = {finding.place for finding in real if not finding.mild}
-    unique = {
-        (finding.place, finding.value): finding
-        for finding in sorted(real, key=lambda one: (not one.mild, one.rule))
-        if not (finding.mild and finding.place in hard)
-    }
-    ordered = sorted(unique.values(), key=lambda one: (one.mild, bool(one.commit), one.path, one.line))
-    known = {one.fingerprint for one in ordered if one.fingerprint in params.accepted}
-    unknown = [one for one in ordered if one.fingerprint not in params.accepted]
-    aside = [one for one in unknown if one.mild and one.aside]
-    held = [_finding_check(one, params.strict) for one in unknown if not (one.mild and one.aside)]
-    checks = held[:_SHOWN]
-    if rest := held[_SHOWN:]:
-        message = f"+{len(rest)} more, shown once some of those above are gone or accepted."
-        verdict = worst(check.verdict for check in rest)
-        checks.append(Check(name="more keys", verdict=verdict, observed=len(rest), limit=0, message=message))
-    if aside:
-        where = ", ".join(one.place for one in aside[:3]) + (", ..." if aside[3:] else "")
-        message = (
-            f"{len(aside)} values in tests and docs look like keys, not held against the release: {where}"
-        )
-        checks.append(
-            Check(name="tests and docs", verdict=Verdict.PASS, observed=len(aside), message=message)
-        )
-    if params.accepted:
-        gone = ", ".join(sorted(set(params.accepted) - known))
-        message = f"{len(known)} findings accepted." + (
-            f" Not found any more, take them out: {gone}." if gone else ""
-        )
-        checks.append(Check(name="accepted", verdict=Verdict.PASS, observed=len(known), message=message))
-    return checks, {
-        "findings": float(len(held)),
-        "findings_accepted": float(len(known)),
-        "findings_in_tests_and_docs": float(len(aside)),
-    }
-
-
-def _finding_check(finding: Finding, strict: bool) -> Check:
-    advice = "revoke it and let the program read a new one from the environment"
-    if finding.commit:
-        advice = "every clone holds it: revoke it and issue a new one"
-    message = f"{finding.place}: {finding.rule}, fingerprint {finding.fingerprint}; {advice}."
-    if finding.mild:
-        message += " No secret? Put the fingerprint and the reason into `accepted`."
-    verdict = Verdict.WARN if finding.mild and not strict else Verdict.FAIL
-    return Check(name=finding.place, verdict=verdict, observed=finding.rule, message=message)
-
-
-# -- keys where they belong
-
-
-def _variable_check(name: str) -> Check:
-    value = os.environ.get(name)
-    state = "set"
-    if value is None:
-        state = "not set"
-    elif not value.strip():
-        state = "empty"
-    elif is_placeholder(value):
-        state = "a placeholder"
-    if state == "set":
-        return Check(name=name, verdict=Verdict.PASS, observed=state, limit="set", message=f"{name} is set.")
-    message = f"{name} is {state}: give it its real value in the environment of the release."
-    return Check(name=name, verdict=Verdict.FAIL, observed=state, limit="set", message=message)
-
-
-def _env_file_check(path: Path) -> Check:
-    real = path.resolve()
-    name = _shown(str(real))
-    if not real.is_file():
-        message = f"{name} is not there: create it, or correct `env_files`."
-        return Check(name=name, verdict=Verdict.UNKNOWN, observed="missing", message=message)
-    mode = stat.S_IMODE(real.stat().st_mode)
-    verdicts, advice = [Verdict.PASS], []
-    if mode & 0o077:
-        verdicts.append(Verdict.FAIL if mode & 0o007 else Verdict.WARN)
-        who = "everybody" if mode & 0o007 else "its group"
-        advice.append(f"mode {mode:04o} lets {who} in: chmod 600 {name}")
-    if scanner.in_repository(real):
-        if scanner.is_tracked(real):
-            verdicts.append(Verdict.FAIL)
-            advice.append(f"git tracks it: git rm --cached {name}, ignore it, revoke every key in it")
-        elif not scanner.is_ignored(real):
-            verdicts.append(Verdict.WARN)
-            advice.append(f"git does not ignore it and could take it in: add {real.name} to .gitignore")
-    message = (
-        f"{name}: {'; '.join(advice)}." if advice else f"{name} is private: keys in it are where they belong."
-    )
-    return Check(name=name, verdict=worst(verdicts), observed=f"{mode:04o}", limit="0600", message=message)
+def _limits(params: SecretsParameters) -> tuple[float, float]:
+    return seconds(params.age_warn), seconds(params.age_fail)

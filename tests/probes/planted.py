@@ -14,7 +14,8 @@ URL_SAFE = ALNUM + "-_"
 
 KINDS = (
     *("github", "gitlab", "slack", "stripe", "google", "sendgrid", "npm", "digitalocean", "shopify"),
-    *("pypi", "vault", "jwt", "private_key"),
+    *("pypi", "vault", "jwt", "private_key", "anthropic", "openai", "huggingface", "dockerhub", "grafana"),
+    *("twilio", "azure_storage"),
 )
 
 
@@ -69,6 +70,28 @@ class Planter:
         frame = "-----{} RSA PRIVATE KEY-----".format
         lines = [self.text(64, ALNUM + "+/") for _ in range(24)]
         return "\n".join([frame("BEGIN"), *lines, frame("END")])
+
+    def anthropic(self) -> str:
+        return "sk-ant" + "-api03-" + self.text(93, URL_SAFE) + "AA"
+
+    def openai(self) -> str:
+        return "sk" + "-proj-" + self.text(74, URL_SAFE) + "T3Blbk" + "FJ" + self.text(74, URL_SAFE)
+
+    def huggingface(self) -> str:
+        return "hf" + "_" + self.text(34, string.ascii_letters)
+
+    def dockerhub(self) -> str:
+        return "dckr" + "_pat_" + self.text(27, URL_SAFE)
+
+    def grafana(self) -> str:
+        return "glsa" + "_" + self.text(32) + "_" + self.text(8, HEX)
+
+    def twilio(self) -> str:
+        return "S" + "K" + self.text(32, HEX)
+
+    def azure_storage(self) -> str:
+        key = base64.b64encode(self._random.randbytes(64)).decode()
+        return f"DefaultEndpointsProtocol=https;AccountName=goods1;Account{'Key'}={key}"
 
     def aws_pair(self) -> tuple[str, str]:
         """An access key id and its secret; the id alone gives nothing away."""

@@ -1,7 +1,10 @@
+import asyncio
 import os
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import pytest
 from probes.outcome import Check, Outcome, Reason, Verdict
 from tests.probes import planted
 from tests.probes.planted import Planter
+from tests.servers.stub import Answer, Request, Stub, stub
+from tests.servers.vault import TOKEN, vault_stub
 
 Scan = Callable[..., Awaitable[Outcome]]
 
@@ -366,15 +371,8 @@ async def test_a_shallow_clone_cannot_vouch_for_the_history(scan: Scan, tmp_path
     outcome = await scan(paths=["shallow"], history=True)
 
     assert outcome.verdict is Verdict.UNKNOWN
-    assert "--unshallow" in outcome.summary
-
-
-async def test_history_without_a_repository_is_unknown(scan: Scan, tmp_path: Path) -> None:
-    write(tmp_path / "app.py", "x = 1\n")
-
-    outcome = await scan(history=True)
-
-    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+    assert "newest 1 commit" in outcome.summary
+    assert "--unshallow" in outcome.hint
 
 
 async def test_a_repository_that_git_does_not_read_is_unknown(scan: Scan, tmp_path: Path) -> None:
@@ -484,17 +482,8 @@ async def test_a_tracked_env_file_fails_and_so_do_the_keys_in_it(
     lines = keyed(await scan())
 
     assert lines[".env"].verdict is lines[".env:1"].verdict is Verdict.FAIL
-    assert "git rm --cached .env" in lines[".env"].message
-
-
-async def test_an_env_file_that_git_could_take_in_is_a_warning(scan: Scan, tmp_path: Path) -> None:
-    repository(tmp_path)
-    write(tmp_path / ".env", "PORT=1\n")
-    (tmp_path / ".env").chmod(0o600)
-
-    outcome = await scan()
-
-    assert outcome.verdict is keyed(outcome)[".env"].verdict is Verdict.WARN
+    assert "tracked by git" in lines[".env"].message
+    assert "git rm --cached .env" in lines[".env"].hint
 
 
 @pytest.mark.parametrize(
@@ -511,12 +500,6 @@ async def test_the_mode_of_an_env_file_says_who_may_read_it(
 
     assert outcome.verdict is verdict
     assert keyed(outcome)["prod.env"].observed == f"{mode:04o}"
-
-
-async def test_a_named_env_file_that_is_not_there_is_unknown(scan: Scan) -> None:
-    outcome = await scan(paths=[], env_files=["prod.env"])
-
-    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
 
 
 @pytest.mark.parametrize(
@@ -551,28 +534,6 @@ async def test_nothing_to_look_at_is_unknown(scan: Scan) -> None:
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
 
 
-async def test_an_empty_folder_proves_nothing(scan: Scan) -> None:
-    outcome = await scan()
-
-    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
-
-
-async def test_a_folder_that_git_ignores_altogether_proves_nothing(scan: Scan, tmp_path: Path) -> None:
-    repository(tmp_path, ignore="/build/\n")
-    write(tmp_path / "build" / "a.py", "x = 1\n")
-
-    outcome = await scan(paths=["build"])
-
-    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
-
-
-async def test_a_path_that_does_not_exist_is_unknown(scan: Scan) -> None:
-    outcome = await scan(paths=["src"])
-
-    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
-    assert "src" in outcome.summary
-
-
 async def test_a_missing_engine_is_unknown(scan: Scan, tmp_path: Path) -> None:
     write(tmp_path / "app.py", "x = 1\n")
 
@@ -585,7 +546,7 @@ async def test_a_missing_engine_is_unknown(scan: Scan, tmp_path: Path) -> None:
     ("does", "reason"),
     [
         ("print('{}')", Reason.PROTOCOL),
-        ("sys.exit(3)", Reason.INTERNAL),
+        ("sys.exit(3)", Reason.PROTOCOL),
         ("os.kill(os.getpid(), 9)", Reason.CRASHED),
     ],
 )
@@ -627,3 +588,147 @@ async def test_where_no_cache_can_be_kept_the_scan_works_all_the_same(
     outcome = await scan(paths=["src"])
 
     assert outcome.verdict is Verdict.FAIL
+
+
+async def test_a_failure_is_not_hidden_by_a_doubt_about_something_else(scan: Scan) -> None:
+    outcome = await scan(paths=["src"], variables=["GONOGO_TEST_KEY"])
+
+    assert outcome.verdict is Verdict.FAIL
+    assert "GONOGO_TEST_KEY is not set" in outcome.summary
+    assert "src does not exist" in keyed(outcome)["sources"].message
+
+
+# -- running processes
+
+
+def by_hand(gonogo: str, folder: Path, *arguments: str, before: tuple[str, ...] = ()) -> Outcome:
+    """Run the probe by the command, whose own command line then has the parameters in it."""
+    command = [*before, gonogo, "probe", "secrets", "--format", "json", "paths=[]", *arguments]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    return msgspec.json.decode(ended.stdout, type=Outcome)
+
+
+def test_the_run_itself_is_not_taken_for_the_process_that_it_names(gonogo: str, tmp_path: Path) -> None:
+    outcome = by_hand(gonogo, tmp_path, 'variables=["PATH"]', "process=no-such-service-runs")
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+def test_a_process_that_may_not_be_looked_into_leaves_the_answer_open(gonogo: str, tmp_path: Path) -> None:
+    write(tmp_path / "init.pid", "1\n")
+    # Root may look into any, unless it gives that power away.
+    powers = "-dac_override,-dac_read_search,-sys_ptrace"
+    modest = ("setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}") if os.geteuid() == 0 else ()
+
+    outcome = by_hand(gonogo, tmp_path, 'variables=["PATH"]', "pid_file=init.pid", before=modest)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+    assert "ps -o user= -p 1" in outcome.hint
+
+
+async def test_a_value_in_a_running_process_is_told_nobody(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    value = planter.text(24)
+    command = [sys.executable, "-c", f"import sys  # {tmp_path.name}\nsys.stdin.read()"]
+    service = await asyncio.create_subprocess_exec(*command, stdin=PIPE, env={"GONOGO_TEST_KEY": value})
+    outcome = await scan(paths=[], variables=["GONOGO_TEST_KEY", "OTHER"], process=tmp_path.name)
+    service.kill()
+    await service.wait()
+
+    assert keyed(outcome)["GONOGO_TEST_KEY"].verdict is Verdict.PASS
+    assert keyed(outcome)["OTHER"].observed == "not set"
+    assert value not in str(outcome)
+
+
+async def test_a_process_without_variables_to_look_up_is_a_slip(scan: Scan) -> None:
+    outcome = await scan(paths=[], process="gunicorn")
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+# -- Vault and the age of keys
+
+
+def address(server: Stub) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+async def test_the_token_is_sent_to_the_vault_alone_and_not_where_it_redirects_to(scan: Scan) -> None:
+    with vault_stub() as other, stub(lambda request: redirected(request, other)) as server:
+        outcome = await scan(paths=[], vault=address(server), vault_token=TOKEN)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.PROTOCOL)
+    assert f"redirects to 127.0.0.1:{other.port}" in outcome.summary
+    assert other.requests == []
+    assert [request.headers.get("X-Vault-Token") for request in server.requests] == [None, TOKEN]
+    assert TOKEN not in str(outcome)
+
+
+def redirected(request: Request, target: Stub) -> Answer:
+    if request.path == "/v1/sys/health":
+        return Answer(200, b'{"initialized": true, "sealed": false}')
+    return Answer(307, headers={"Location": address(target) + request.path})
+
+
+async def test_a_namespace_goes_with_the_token_but_not_with_the_question_for_health(scan: Scan) -> None:
+    with vault_stub() as server:
+        outcome = await scan(paths=[], vault=address(server), vault_token=TOKEN, vault_namespace="shop")
+
+    assert outcome.verdict is Verdict.PASS
+    assert [request.headers.get("X-Vault-Namespace") for request in server.requests] == [None, "shop"]
+
+
+async def test_the_mount_of_a_key_may_have_a_slash(scan: Scan) -> None:
+    keys = ["secret/api/stripe", "/team/kv/data/api/stripe"]
+    with vault_stub() as server:
+        await scan(paths=[], vault=address(server), vault_token=TOKEN, vault_keys=keys)
+
+    asked = [request.path for request in server.requests if "metadata" in request.path]
+    assert asked == ["/v1/secret/metadata/api/stripe", "/v1/team/kv/metadata/api/stripe"]
+
+
+async def test_a_token_with_a_line_break_in_it_is_not_sent_and_not_shown(scan: Scan) -> None:
+    with vault_stub() as server:
+        outcome = await scan(paths=[], vault=address(server), vault_token="hvs.one\nhvs.two")
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert server.requests == []
+    assert "hvs." not in str(outcome)
+
+
+@pytest.mark.parametrize("given", [{"vault_token": TOKEN}, {"vault_keys": ["secret/api/stripe"]}])
+async def test_keys_of_a_vault_that_is_not_named_are_a_slip(given: dict[str, Any], scan: Scan) -> None:
+    outcome = await scan(paths=[], **given)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+@pytest.mark.parametrize("key", ["stripe", "secret/", "secret//stripe"])
+async def test_a_key_without_mount_and_path_is_a_slip(key: str, scan: Scan) -> None:
+    outcome = await scan(paths=[], vault="http://127.0.0.1:1", vault_keys=[key])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+async def test_the_limits_of_age_can_be_given(scan: Scan) -> None:
+    yesterday = datetime.now().astimezone().date() - timedelta(1)
+
+    outcome = await scan(paths=[], rotated={"STRIPE_KEY": yesterday}, age_warn="12h", age_fail="1d")
+
+    line = keyed(outcome)["age of STRIPE_KEY"]
+    assert (line.verdict, line.unit, line.limit) == (Verdict.FAIL, "d", 1)
+
+
+def test_a_date_can_be_given_on_the_command_line(gonogo: str, tmp_path: Path) -> None:
+    outcome = by_hand(gonogo, tmp_path, "rotated={STRIPE_KEY = 2024-02-29}")
+
+    assert keyed(outcome)["age of STRIPE_KEY"].verdict is Verdict.FAIL
+
+
+async def test_an_empty_file_holds_no_key(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "db.key", "")
+
+    outcome = await scan(paths=[], key_files=["db.key"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
