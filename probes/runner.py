@@ -144,5 +144,11 @@ def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
-    """Return the parameters that are texts: a password or an address may stand in them literally."""
-    return {name: value for name, value in values.items() if isinstance(value, str)}
+    """Return the parameters that are texts, also in tables: a password may stand in them literally."""
+    texts: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            texts[name] = value
+        elif isinstance(value, Mapping):
+            texts |= {f"{name}.{inner}": text for inner, text in _texts(value).items()}
+    return texts
