@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -24,18 +25,25 @@ class Environment(NamedTuple):
     Attributes:
         name: What the checklist calls it.
         packages: The versions of every package, by normalized name; more than one if it is there twice.
-        broken: Metadata folders that tell no name or version.
+        requires: The requirements of each package that belong to one of its extras, by normalized name.
+        broken: Metadata folders that tell no name or version, or that a broken uninstallation left.
         markers: The marker fields of PEP 508 with their values there.
+        pythons: The full versions that its Python may have: one, unless only the folder's name tells it;
+            none if nothing does, and the markers are those of the Python that runs this.
+        installer: The command that installs a package there, but for the package.
     """
 
     name: str
     packages: dict[str, list[str]]
-    broken: list[str]
+    requires: dict[str, list[str]]
+    broken: list[Path]
     markers: dict[str, str]
+    pythons: tuple[str, ...]
+    installer: tuple[str, ...]
 
 
 class _Listing(msgspec.Struct):
-    packages: list[tuple[str | None, str | None, str]]
+    packages: list[tuple[str | None, str | None, str, list[str]]]
     closed: list[str]
     markers: dict[str, str]
 
@@ -50,9 +58,10 @@ packages = []
 for one in distributions(path=path):
     try:
         name, version = one.metadata.get("Name"), one.metadata.get("Version")
+        requires = [text for text in one.requires or () if "extra" in text]
     except Exception:
-        name = version = None
-    packages.append((name, version, os.path.realpath(str(getattr(one, "_path", "")))))
+        name, version, requires = None, None, []
+    packages.append((name, version, os.path.realpath(str(getattr(one, "_path", ""))), requires))
 v = sys.implementation.version
 print("\n{_BEGIN}" + json.dumps({{
     "packages": packages,
@@ -74,19 +83,62 @@ print("\n{_BEGIN}" + json.dumps({{
 """
 _MOST_OUTPUT = 16 << 20
 _CANNOT_EXECUTE, _COMMAND_NOT_FOUND = 126, 127  # exit codes of every shell, of env, ssh and docker exec
+_NOT_IN_CONTAINER = "executable file not found"
+# What ssh, docker, podman and kubectl say, in the order in which it is looked for; then what to do.
 _SIGNS = {
-    "could not resolve": Reason.DNS,
-    "connection refused": Reason.REFUSED,
-    "timed out": Reason.TIMEOUT,
-    "permission denied": Reason.AUTH,
-    "host key verification": Reason.AUTH,
-    "no such": Reason.MISSING,
+    _NOT_IN_CONTAINER: (Reason.MISSING, "Correct the path of the Python there, or install one"),
+    "host key verification": (Reason.AUTH, "Compare the host's key and accept it once"),
+    "daemon socket": (Reason.FORBIDDEN, "Let this user use Docker"),
+    "could not resolve": (Reason.DNS, "Correct the host's name, or mend its DNS entry"),
+    "daemon running": (Reason.REFUSED, "Start Docker: systemctl start docker"),
+    "is not running": (Reason.REFUSED, "Start the container"),
+    "was refused": (Reason.REFUSED, "Start the server there, or correct host and port"),
+    "connection refused": (Reason.REFUSED, "Start the SSH server there, or correct host and port"),
+    "connection closed": (Reason.REFUSED, "See in the SSH server's log why it closes the connection"),
+    "connection reset": (Reason.REFUSED, "See in the SSH server's log why it resets the connection"),
+    "no route to host": (Reason.REFUSED, "Start that host, or mend the route to it"),
+    "unreachable": (Reason.REFUSED, "Mend the network between here and there"),
+    "timed out": (Reason.TIMEOUT, "Start that host, or let its firewall pass this one"),
+    "forbidden": (Reason.FORBIDDEN, "Let this user run commands there"),
+    "permission denied": (Reason.AUTH, "Put this user's public key there, or correct the user"),
+    "no such": (Reason.MISSING, "Create it, or correct its name"),
+    "notfound": (Reason.MISSING, "Create it, or correct its name"),
 }
+_MOST_AT_ONCE = 32
+_SECRET = re.compile(r"(?i)((?:pass|secret|token|key|auth)[a-z0-9_]*=).+")
 
 
 def normal(name: str) -> str:
     """Return the one spelling of a package name, by PEP 503."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_environments(
+    places: Mapping[str, str | list[str]], end: float
+) -> tuple[list[Environment], dict[str, CannotTell]]:
+    """List the packages of environments, all at the same time.
+
+    Args:
+        places: Where each one is, by name; see `read_environment`.
+        end: When the last one has to have answered, on the monotonic clock.
+
+    Returns:
+        Those that could be read, and by name why the others could not.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # it imports logging, which most commands do without
+
+    def read(name: str) -> Environment | CannotTell:
+        try:
+            return read_environment(name, places[name], end - time.monotonic())
+        except CannotTell as doubt:
+            return doubt
+
+    with ThreadPoolExecutor(min(len(places), _MOST_AT_ONCE) or 1) as threads:
+        found = dict(zip(places, threads.map(read, places), strict=True))
+    return (
+        [one for one in found.values() if isinstance(one, Environment)],
+        {name: one for name, one in found.items() if isinstance(one, CannotTell)},
+    )
 
 
 def read_environment(name: str, place: str | list[str], limit: float) -> Environment:
@@ -106,22 +158,60 @@ def read_environment(name: str, place: str | list[str], limit: float) -> Environ
     listing = _ask(name, [*command, "-I", "-", *([str(folder)] if folder else [])], limit)
     if listing.closed:
         message = f"{name}: this user may not read {listing.closed[0]}, so packages could go unseen."
-        raise CannotTell(Reason.FORBIDDEN, message)
+        hint = f"Let this user read it: chmod -R go+rX {shlex.quote(listing.closed[0])}."
+        raise CannotTell(Reason.FORBIDDEN, message, hint)
     if folder and not listing.packages:
-        message = f"{name}: no package is installed in {folder}; name a site-packages folder or a Python."
-        raise CannotTell(Reason.MISSING, message)
-    markers = {**listing.markers, **(_python_of(folder, listing.markers) if folder else {})}
+        message = f"{name}: no package is installed in {folder}."
+        raise CannotTell(Reason.MISSING, message, f"Set {name} to a site-packages folder or a Python.")
+    markers = listing.markers
+    pythons: tuple[str, ...] = (markers["python_full_version"].rstrip("+"),)
+    if folder and (pythons := _pythons_of(folder)):
+        short = ".".join(pythons[0].split(".")[:2])
+        if len(pythons) == 1 or short != markers["python_version"]:
+            markers = {**markers, "python_version": short, "python_full_version": pythons[0]}
     found: dict[str, dict[Path, list[str]]] = {}
+    requires: dict[str, list[str]] = {}
     broken = []
-    for package, version, metadata in dict.fromkeys(listing.packages):
-        if package and version:
-            # In the same folder, one installation over another. In a later folder of the path it is only
-            # shadowed, as the system's packages are in an environment that lets them in.
-            found.setdefault(normal(package), {}).setdefault(Path(metadata).parent, []).append(version)
-        else:
-            broken.append(Path(metadata).name)
-    packages = {package: next(iter(folders.values())) for package, folders in found.items()}
-    return Environment(name, packages, broken, markers)
+    for metadata, (package, version, _, extras) in {one[2]: one for one in listing.packages}.items():
+        path = Path(metadata)
+        # pip renames what it removes to begin with ~, and leaves it so if it is interrupted.
+        if not (package and version) or path.name.startswith("~"):
+            broken.append(path)
+            continue
+        # In the same folder, one installation over another. In a later folder of the path it is only
+        # shadowed, as the system's packages are in an environment that lets them in.
+        versions = found.setdefault(normal(package), {}).setdefault(path.parent, [])
+        versions.append(version)
+        requires.setdefault(normal(package), extras)
+    return Environment(
+        name,
+        {package: next(iter(folders.values())) for package, folders in found.items()},
+        requires,
+        broken,
+        markers,
+        pythons,
+        _installer(folder, command, has_pip="pip" in found),
+    )
+
+
+def _installer(folder: Path | None, command: list[str], *, has_pip: bool) -> tuple[str, ...]:
+    if folder:
+        home = next((one for one in folder.parents[:3] if (one / "bin" / "python").exists()), None)
+        if not home:
+            return ("python3", "-m", "pip", "install", "--upgrade", "--target", str(folder))
+        command = [str(home / "bin" / "python")]
+    if len(command) == 1 and not has_pip:
+        return ("python3", "-m", "pip", "--python", *command, "install")
+    return (*_harmless(command), "-m", "pip", "install")
+
+
+def _harmless(command: list[str]) -> list[str]:
+    """Mask what may be a password in a command: it is shown, for the operator to type."""
+    words = [_SECRET.sub(r"\1***", word) for word in command]
+    if Path(words[0]).name == "sshpass":
+        words = [re.sub("^(-p).+", r"\1***", word) for word in words]
+        words = ["***" if before == "-p" else word for before, word in zip(["", *words], words, strict=False)]
+    return words
 
 
 def _folder(place: str | list[str]) -> Path | None:
@@ -139,29 +229,27 @@ def _command(name: str, place: str | list[str]) -> list[str]:
         try:
             words = shlex.split(place)
         except ValueError as error:
-            raise CannotTell(
-                Reason.CONFIG, f"The command of environment {name} is broken: {error}."
-            ) from error
+            message = f"The command of environment {name} is broken: {error}."
+            hint = f"Quote it as for a shell, or give {name} as a list of words."
+            raise CannotTell(Reason.CONFIG, message, hint) from error
     if not words or not all(words):
         raise CannotTell(
             Reason.CONFIG,
-            f"The environment {name} is not configured: set it to its Python, a command that reaches one, "
-            "or its site-packages folder.",
+            f"The environment {name} is not configured.",
+            f"Set {name} to its Python, a command that reaches one, or its site-packages folder.",
         )
     return words
 
 
-def _python_of(folder: Path, markers: dict[str, str]) -> dict[str, str]:
+def _pythons_of(folder: Path) -> tuple[str, ...]:
     """Find which Python a site-packages folder belongs to, by the pyvenv.cfg above it or by its path."""
     for parent in list(folder.parents)[:3]:
         with suppress(OSError):
             text = (parent / "pyvenv.cfg").read_text(errors="replace")
-            if match := re.search(r"(?m)^version(?:_info)?\s*=\s*((\d+\.\d+)\.\d+)", text):
-                return {"python_version": match[2], "python_full_version": match[1]}
+            if match := re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)", text):
+                return (match[1],)
     match = re.search(r"python(\d+\.\d+)", str(folder))
-    if match and match[1] != markers["python_version"]:
-        return {"python_version": match[1], "python_full_version": f"{match[1]}.0"}
-    return {}
+    return (f"{match[1]}.0", f"{match[1]}.99") if match else ()
 
 
 def _ask(name: str, argv: list[str], limit: float) -> _Listing:
@@ -170,24 +258,34 @@ def _ask(name: str, argv: list[str], limit: float) -> _Listing:
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         if begin:
             return msgspec.json.decode(rest.partition(b"\n")[0], type=_Listing)
-    last = (complaint.strip().splitlines() or [""])[-1][:200]
+    last = (complaint.strip().splitlines() or [""])[-1][:200].rstrip(".")
     said = f" ({last})" if last else ""
+    reason, found, advice = _obstacle(code, complaint.lower())
+    raise CannotTell(reason, f"{name}: {argv[0]} {found}{said}.", f"{advice}; then {_by_hand(argv)}.")
+
+
+def _obstacle(code: int, complaint: str) -> tuple[Reason, str, str]:
+    """Return why no Python answered: the reason, what was found and what to do."""
     if code < 0:
         cause = signal.strsignal(-code) or f"signal {-code}"
-        raise CannotTell(Reason.CRASHED, f"{name}: {argv[0]} was ended by a signal: {cause}.")
-    if code == _CANNOT_EXECUTE:
-        raise CannotTell(Reason.FORBIDDEN, f"{name}: the Python behind {argv[0]} may not be run{said}.")
-    if code == _COMMAND_NOT_FOUND:
-        raise CannotTell(
-            Reason.MISSING, f"{name}: there is no Python behind {argv[0]}{said}; correct its path."
-        )
-    reason = next((reason for sign, reason in _SIGNS.items() if code and sign in complaint.lower()), None)
-    if reason:
-        raise CannotTell(reason, f"{name}: {argv[0]} did not reach a Python{said}; run it by hand.")
-    message = (
-        f"{name}: {argv[0]} answered, but not as Python 3.8 or newer does{said}; correct the environment."
-    )
-    raise CannotTell(Reason.PROTOCOL, message)
+        advice = "Look for its end in the log of the kernel: dmesg"
+        return Reason.CRASHED, f"was ended by a signal: {cause}", advice
+    sign = next((sign for sign in _SIGNS if code and sign in complaint), "")
+    # A container's runtime ends with one of them for want of a program.
+    if code in (_CANNOT_EXECUTE, _COMMAND_NOT_FOUND) and sign != _NOT_IN_CONTAINER:
+        if code == _CANNOT_EXECUTE:
+            return Reason.FORBIDDEN, "reaches a Python that may not be run", "Let this user run it"
+        return Reason.MISSING, "reaches no Python", "Correct the path of the Python there, or install one"
+    if sign:
+        reason, advice = _SIGNS[sign]
+        return reason, "did not reach a Python", advice
+    advice = "Let the command end in a Python 3.8 or newer"
+    return Reason.PROTOCOL, "answered, but not as Python 3.8 or newer does", advice
+
+
+def _by_hand(argv: list[str]) -> str:
+    command = argv[: argv.index("-I")] if "-I" in argv else argv
+    return f"try it by hand: {shlex.join([*_harmless(command), '-V'])}"
 
 
 def _run(name: str, argv: list[str], limit: float) -> tuple[int, bytes, str]:
@@ -203,21 +301,24 @@ def _run(name: str, argv: list[str], limit: float) -> tuple[int, bytes, str]:
                 start_new_session=True,  # without a terminal ssh cannot stop to ask for a password
             )
         except PermissionError as error:
-            raise CannotTell(Reason.FORBIDDEN, f"{name}: this user may not run {argv[0]}.") from error
+            message = f"{name}: this user may not run {argv[0]}."
+            hint = f"Let this user run it: chmod a+rx {shlex.quote(argv[0])}."
+            raise CannotTell(Reason.FORBIDDEN, message, hint) from error
         except (OSError, ValueError) as error:
-            message = f"{name}: {argv[0]} cannot be run; correct the path or create the environment."
-            raise CannotTell(Reason.MISSING, message) from error
+            message = f"{name}: {argv[0]} is not there, or cannot be run."
+            hint = f"Create the environment or correct its path; then {_by_hand(argv)}."
+            raise CannotTell(Reason.MISSING, message, hint) from error
     with process:
         try:
             return _collect(process, time.monotonic() + limit)
         except TimeoutError as error:
-            message = (
-                f"{name}: {argv[0]} gave no answer within {limit:.1f} s; run it by hand or raise timeout."
-            )
-            raise CannotTell(Reason.TIMEOUT, message) from error
+            message = f"{name}: {argv[0]} gave no answer within {limit:.1f} s."
+            hint = f"Raise timeout if that host is slow, or {_by_hand(argv)}."
+            raise CannotTell(Reason.TIMEOUT, message, hint) from error
         except OverflowError as error:
-            message = f"{name}: {argv[0]} prints without end; name a Python."
-            raise CannotTell(Reason.PROTOCOL, message) from error
+            message = f"{name}: {argv[0]} prints without end."
+            hint = f"Set {name} to a Python, or a command that ends in one."
+            raise CannotTell(Reason.PROTOCOL, message, hint) from error
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -1,24 +1,22 @@
-"""What a file asks of the packages of an environment, and the reader of requirements files.
+"""What a file asks of the packages of an environment.
 
 The `dependencies` probe imports this when it runs, not before: `packaging` is slow to import.
 """
 
-import codecs
-import os
-import re
-import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial, reduce
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import product
 from operator import and_
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import unquote
 
+import msgspec
 from packaging.markers import Marker, default_environment
 from packaging.pylock import PylockValidationError
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from probes.outcome import CannotTell, Reason
@@ -26,7 +24,26 @@ from probes.outcome import CannotTell, Reason
 Markers = Mapping[str, str]
 """The marker fields of PEP 508 with their values in the environment that is looked at."""
 
+Ranges = tuple[SpecifierSet, ...]
+"""Alternative sets of versions; none at all where no version is stated."""
+
 T = TypeVar("T")
+
+ANY: Ranges = (SpecifierSet(),)
+
+
+class Target(NamedTuple):
+    """What a file is read for.
+
+    Attributes:
+        markers: The marker values of the environment.
+        extras: The normalized names of the project's extras that belong there.
+        groups: The normalized names of the dependency groups that belong there.
+    """
+
+    markers: Markers
+    extras: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 class Pin(NamedTuple):
@@ -34,15 +51,21 @@ class Pin(NamedTuple):
 
     Attributes:
         name: The normalized name of the package; empty for a path or URL that does not tell.
-        specifier: The versions allowed; None for a path or URL, whose version is not stated.
+        allowed: The versions allowed; none for a path or URL, whose version is not stated.
         needed: Whether the package must be installed. If not, the entry only binds its version.
         marker: Where the entry counts; None for everywhere.
+        extras: The extras of the package that are asked for.
+        hashes: The digests of the files that may be installed, as "sha256:...".
+        fixed: Whether the entry means one state of the package even if it states no version: a commit.
     """
 
     name: str
-    specifier: SpecifierSet | None
+    allowed: Ranges = ANY
     needed: bool = True
     marker: Marker | None = None
+    extras: frozenset[str] = frozenset()
+    hashes: frozenset[str] = frozenset()
+    fixed: bool = False
 
 
 class Wanted(NamedTuple):
@@ -51,10 +74,18 @@ class Wanted(NamedTuple):
     Attributes:
         allowed: Alternative sets of versions; none at all stands for any version.
         needed: Whether the package must be installed.
+        extras: As in `Pin`.
+        hashes: As in `Pin`.
+        fixed: As in `Pin`.
+        derived: Whether not the file but an extra of an installed package asks for it.
     """
 
-    allowed: tuple[SpecifierSet, ...]
-    needed: bool
+    allowed: Ranges
+    needed: bool = True
+    extras: frozenset[str] = frozenset()
+    hashes: frozenset[str] = frozenset()
+    fixed: bool = False
+    derived: bool = False
 
     def __str__(self) -> str:
         """Write an exact version bare, as a lock shows it, and a range as it stands."""
@@ -65,14 +96,22 @@ class Wanted(NamedTuple):
     @property
     def exact(self) -> list[str]:
         """The versions allowed, if the file names them exactly; otherwise none."""
-        parts = [part for one in self.allowed for part in one if part.operator in ("==", "===")]
-        if len(parts) < len(self.allowed) or any(part.version.endswith(".*") for part in parts):
-            return []
-        return list(dict.fromkeys(part.version for part in parts))
+        versions = [_only(one) for one in self.allowed]
+        return [*dict.fromkeys(filter(None, versions))] if all(versions) else []
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the file means one state of the package."""
+        return self.fixed or bool(self.exact)
 
     def accepts(self, version: str) -> bool:
-        """Tell whether this version is what the file asks for."""
+        """Tell whether this version is what the file asks for, by the rules of PEP 440."""
         return not self.allowed or any(one.contains(version, prereleases=True) for one in self.allowed)
+
+
+def _only(versions: SpecifierSet) -> str:
+    exact = [one.version for one in versions if one.operator in ("==", "===")]
+    return next((version for version in exact if not version.endswith(".*")), "")
 
 
 class Source(NamedTuple):
@@ -82,25 +121,80 @@ class Source(NamedTuple):
         label: The file's path as the operator knows it.
         full: Whether it is a lock: a complete list, in which a repeated name gives an alternative. In any
             other file a repeated name narrows the versions.
-        pins: Its entries that count under the given marker values.
+        pins: Its entries that count for a target.
+        extras: The normalized names of the project's extras that it knows.
+        groups: The normalized names of the dependency groups that it knows.
+        python: The Pythons it is meant for; none where it does not say.
     """
 
     label: str
     full: bool
-    pins: Callable[[Markers], Iterable[Pin]]
+    pins: Callable[[Target], Iterable[Pin]]
+    extras: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    python: Ranges = ()
 
-    def select(self, markers: Markers) -> dict[str, Wanted]:
+    def select(self, target: Target) -> dict[str, Wanted]:
         """Return what the file asks for in an environment, by normalized package name."""
-        groups: dict[str, list[Pin]] = {}
-        for pin in checked(self.label, lambda: list(self.pins(markers))):
-            if pin.name:
-                groups.setdefault(pin.name, []).append(pin)
-        wanted = {}
-        for name, group in groups.items():
-            sets = [pin.specifier for pin in group if pin.specifier is not None]
-            allowed = dict.fromkeys(sets if self.full or not sets else [reduce(and_, sets)])
-            wanted[name] = Wanted(tuple(allowed), any(pin.needed for pin in group))
-        return wanted
+        return joined(checked(self.label, lambda: list(self.pins(target))), full=self.full)
+
+
+def joined(pins: Iterable[Pin], *, full: bool) -> dict[str, Wanted]:
+    """Join the entries of each package; see `Source.full`."""
+    groups: dict[str, list[Pin]] = {}
+    for pin in pins:
+        if pin.name:
+            groups.setdefault(pin.name, []).append(pin)
+    wanted = {}
+    for name, group in groups.items():
+        # What a lock holds for an extra that is not expected is no alternative to what is.
+        counting = [pin for pin in group if pin.needed] if full else group
+        sets = [pin.allowed for pin in counting or group if pin.allowed]
+        if full:
+            allowed = dict.fromkeys(one for alternatives in sets for one in alternatives)
+        else:
+            allowed = dict.fromkeys(reduce(and_, choice) for choice in product(*sets) if choice)
+        wanted[name] = Wanted(
+            tuple(allowed),
+            any(pin.needed for pin in group),
+            frozenset().union(*(pin.extras for pin in group)),
+            frozenset().union(*(pin.hashes for pin in group)),
+            any(pin.fixed for pin in group),
+        )
+    return wanted
+
+
+def with_extras(
+    wanted: Mapping[str, Wanted], requires: Mapping[str, Sequence[str]], markers: Markers
+) -> dict[str, Wanted]:
+    """Add what the extras asked for need, as the installed packages themselves tell it.
+
+    Args:
+        wanted: What a file asks for.
+        requires: The requirements of each installed package that belong to one of its extras.
+        markers: The marker values of the environment.
+    """
+    full = dict(wanted)
+    waiting = [(name, extra) for name, one in wanted.items() for extra in one.extras]
+    seen = set()
+    while waiting:
+        package, extra = waiting.pop()
+        if (package, extra) in seen:
+            continue
+        seen.add((package, extra))
+        for text in requires.get(package, ()):
+            try:
+                one = Requirement(text)
+            except ValueError:
+                continue  # old metadata holds much that is none, and the installer passed it over too
+            if not holds(one.marker, markers, [extra]):
+                continue
+            name = canonicalize_name(one.name)
+            waiting += [(name, canonicalize_name(more)) for more in one.extras]
+            before = full.get(name, Wanted((one.specifier,), derived=True))
+            narrowed = dict.fromkeys(each & one.specifier for each in before.allowed)
+            full[name] = before._replace(allowed=tuple(narrowed), needed=True)
+    return full
 
 
 def own_markers() -> Markers:
@@ -109,26 +203,45 @@ def own_markers() -> Markers:
 
 
 def distinct(versions: Iterable[str]) -> list[str]:
-    """Return the versions without repetition: `7.2` and `7.2.0` are one."""
+    """Return the versions without repetition, the lowest first: `7.2` and `7.2.0` are one."""
     kept: dict[Version | str, str] = {}
     for version in versions:
-        try:
-            kept.setdefault(Version(version), version)
-        except InvalidVersion:
-            kept.setdefault(version, version)
-    return list(kept.values())
+        kept.setdefault(_key(version), version)
+    return [kept[key] for key in sorted(kept, key=lambda key: (isinstance(key, Version), key))]
+
+
+def local_build(version: str, exact: Iterable[str]) -> bool:
+    """Tell whether a version is a local build, such as 7.2.2+cu1, of none but other exact versions."""
+    key = _key(version)
+    others = [_key(one) for one in exact]
+    return isinstance(key, Version) and bool(key.local) and bool(others) and key not in others
+
+
+def _key(version: str) -> Version | str:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return version
 
 
 def checked(label: str, work: Callable[[], T]) -> T:
     """Do a piece of reading; turn its complaint into a doubt that names the file."""
     try:
         return work()
+    except ExceptionGroup as error:  # packaging's, for dependency groups
+        raise _doubt(label, error.exceptions[0]) from error
     except (ValueError, PylockValidationError) as error:
-        # Every error of tomllib, msgspec and packaging is a ValueError but this one.
-        doubt = str(error).partition("\n")[0]
-        raise CannotTell(
-            Reason.CONFIG, f"{label} cannot be read: {doubt}. Correct it or write it anew."
-        ) from error
+        # Every other error of tomllib, msgspec and packaging is a ValueError.
+        raise _doubt(label, error) from error
+
+
+def _doubt(label: str, error: Exception) -> CannotTell:
+    found = str(error).partition("\n")[0].rstrip(".")
+    return CannotTell(
+        Reason.CONFIG,
+        f"{label} cannot be read: {found}.",
+        f"Correct {label}, write it anew with its tool, or take it from version control again.",
+    )
 
 
 def content(path: Path) -> bytes:
@@ -136,123 +249,40 @@ def content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except PermissionError as error:
-        raise CannotTell(Reason.FORBIDDEN, f"{path} may not be read: allow it to this user.") from error
+        hint = f"Allow this user to read it: chmod +r {path}."
+        raise CannotTell(Reason.FORBIDDEN, f"{path} may not be read.", hint) from error
     except OSError as error:
-        raise CannotTell(
-            Reason.MISSING, f"{path} cannot be opened ({error.strerror}): check its path."
-        ) from error
+        message = f"{path} cannot be opened: {error.strerror}."
+        raise CannotTell(Reason.MISSING, message, "Put the file there, or correct its path.") from error
 
 
-def holds(marker: Marker | str | None, markers: Markers) -> bool:
-    """Tell whether a marker, or none, is true in an environment in which no extra is asked for."""
-    if isinstance(marker, str):
-        marker = Marker(marker) if marker else None
-    return marker is None or marker.evaluate({**markers, "extra": ""})
-
-
-def applying(pins: Iterable[Pin], markers: Markers) -> Iterator[Pin]:
-    """Return the pins whose markers are true in an environment."""
-    return (pin for pin in pins if holds(pin.marker, markers))
-
-
-def exact(version: str) -> SpecifierSet | None:
-    """Return the set of this one version; None if there is no version."""
-    return SpecifierSet(f"=={version}") if version else None
-
-
-# Requirements files: the format is pip's, https://pip.pypa.io/en/stable/reference/requirements-file-format/
-
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
-_INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
-_EDITABLE = ("-e", "--editable")
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what a PowerShell redirection writes
-
-
-def read_requirements(path: Path) -> list[Pin]:
-    """Read a requirements file and those it includes.
+def read_toml(path: Path, label: str, kind: type[T]) -> T:
+    """Read a file.
 
     Raises:
-        CannotTell: If a file cannot be opened, includes a URL or holds a line that is no requirement.
+        CannotTell: If it cannot be opened, is no TOML or does not fit the struct.
     """
-    return list(_requirements(path, constraint=False, seen=set()))
-
-
-def _requirements(path: Path, *, constraint: bool, seen: set[tuple[Path, bool]]) -> Iterator[Pin]:
-    key = (path.resolve(), constraint)
-    if key in seen:
-        return
-    seen.add(key)
     raw = content(path)
-    encoding = "utf-16" if raw.startswith(_UTF16) else "utf-8-sig"
-    for number, line in _lines(checked(path.name, lambda: raw.decode(encoding))):
-        where = f"{path.name}, line {number},"
-        text, options = checked(where, partial(_split, line))
-        if text:
-            yield read_requirement(text, where, constraint=constraint)
-            continue
-        for flag, value in options:
-            if flag in _EDITABLE:
-                yield read_requirement(value, where, constraint=constraint)
-            elif flag in _INCLUDES:
-                if "://" in value:
-                    raise CannotTell(Reason.CONFIG, f"{where} includes a URL: keep a copy beside it instead.")
-                yield from _requirements(path.parent / value, constraint=_INCLUDES[flag], seen=seen)
+    return checked(label, lambda: msgspec.convert(tomllib.loads(raw.decode()), kind))
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    held, start = "", 1
-    for number, line in enumerate([*text.splitlines(), ""], 1):
-        if line.endswith("\\") and not line.lstrip().startswith("#"):
-            held += line.rstrip("\\")
-            continue
-        # The blank keeps a comment one when it follows a continuation.
-        whole = _COMMENT.sub("", f"{held} {line}" if line.lstrip().startswith("#") else held + line).strip()
-        if whole:
-            yield start, _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], whole)
-        held, start = "", number + 1
+def holds(marker: Marker | str | None, markers: Markers, extras: Iterable[str] = ()) -> bool:
+    """Tell whether a marker, or none, is true in an environment, for one of the extras or without any."""
+    if isinstance(marker, str):
+        marker = Marker(marker) if marker else None
+    return marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in ["", *extras])
 
 
-def _split(line: str) -> tuple[str, list[tuple[str, str]]]:
-    words = line.split()
-    end = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
-    options = []
-    rest = iter(shlex.split(" ".join(words[end:])))
-    for word in rest:
-        flag, _, value = word.partition("=") if word.startswith("--") else (word[:2], "", word[2:])
-        if not value and (flag in _INCLUDES or flag in _EDITABLE):
-            value = next(rest, "")
-        options.append((flag, value))
-    return " ".join(words[:end]), options
+def applying(pins: Iterable[Pin], target: Target) -> Iterator[Pin]:
+    """Return the pins whose markers are true for a target."""
+    return (pin for pin in pins if holds(pin.marker, target.markers))
 
 
-def read_requirement(text: str, where: str, *, constraint: bool) -> Pin:
-    """Read one requirement, path or URL. A constraint binds the version without asking for the package."""
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        # A URL may itself hold a semicolon; only one with a blank behind it begins a marker.
-        link, _, condition = text.partition("; " if "://" in text else ";")
-        if not re.search(r"[/\\]|^\.|\.(whl|zip|tar\.gz)$", link.strip()):
-            # The text itself stays unsaid: it may carry a password.
-            message = f"{where} is not a requirement: correct it."
-            raise CannotTell(Reason.CONFIG, message) from None
-        name, specifier = _link(link.strip())
-        marker = checked(where, lambda: Marker(condition)) if condition.strip() else None
-    else:
-        name, marker = canonicalize_name(requirement.name), requirement.marker
-        specifier = _link(requirement.url)[1] if requirement.url else requirement.specifier
-    return Pin(name, specifier, needed=not constraint, marker=marker)
+def exactly(version: str) -> Ranges:
+    """Return the set of this one version; none if there is no version."""
+    return (SpecifierSet(f"=={version}"),) if version else ()
 
 
-def _link(link: str) -> tuple[str, SpecifierSet | None]:
-    file = unquote(re.split("[?#]", link)[0].rstrip("/").rpartition("/")[2])
-    for parse in (parse_wheel_filename, parse_sdist_filename):
-        try:
-            name, version = parse(file)[:2]
-        except ValueError:
-            continue
-        return canonicalize_name(name), exact(str(version))
-    egg = _EGG.search(link)
-    return canonicalize_name(egg[1]) if egg else "", None
+def names(given: Iterable[str]) -> frozenset[str]:
+    """Return names in their one spelling."""
+    return frozenset(canonicalize_name(one) for one in given)

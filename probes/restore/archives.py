@@ -3,10 +3,8 @@
 The checks are made here and not by tarfile's data filter, which Python has only since 3.11.4.
 """
 
-import bz2
 import copy
 import errno
-import gzip
 import io
 import lzma
 import os
@@ -17,8 +15,10 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, cast
 
-from probes.figures import CLOCK_TOLERANCE
+from probes.figures import CLOCK_TOLERANCE, size
 from probes.outcome import CannotTell, Reason
+from probes.restore.compression import decompressed
+from probes.restore.drill import DamagedError
 
 _BLOCK = 512
 _CHUNK = 2**18
@@ -27,15 +27,18 @@ _MAX_READ = 2**20
 
 # As many as Linux follows; a path with more of them leads nowhere.
 _MAX_LINKS = 40
-_GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 
 
 class RefusedError(Exception):
-    """The archive holds something that must not be restored."""
+    """The archive holds something that must not be restored.
 
+    Attributes:
+        hint: What to do next.
+    """
 
-class DamagedError(Exception):
-    """The archive cannot be read to its end."""
+    def __init__(self, message: str, hint: str = "Find out who made it; trust nothing in it.") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Limits(NamedTuple):
@@ -109,7 +112,7 @@ def restore(archive: Path, target: Path, limits: Limits, *, skip_outside_links: 
         CannotTell: If a limit ended the restore, or the compression cannot be read here.
     """
     try:
-        with _open(archive) as file:
+        with decompressed(archive) as file:
             return _extract(_Forward(file), target, limits, skip_outside_links=skip_outside_links)
     except EOFError as error:
         raise DamagedError("it ends too early") from error
@@ -119,39 +122,18 @@ def restore(archive: Path, target: Path, limits: Limits, *, skip_outside_links: 
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise CannotTell(
                 Reason.LIMIT,
-                "The disk of the scratch folder is full; set scratch to a folder with more space.",
+                "The disk of the scratch folder has no space or no inode left.",
+                "Set scratch to a folder with more of both: df -h, df -i.",
             ) from error
         # The decompressors report damage as an OSError without a number.
         raise DamagedError(error.strerror or str(error)) from error
-
-
-def _open(archive: Path) -> io.BufferedIOBase:
-    try:
-        with archive.open("rb") as file:
-            head = file.read(6)
-    except PermissionError as error:
-        raise CannotTell(
-            Reason.FORBIDDEN, f"Not permitted to read {archive}; run as a user who may restore."
-        ) from error
-    if head.startswith(_GZIP):
-        return gzip.open(archive)
-    if head.startswith(_BZIP2):
-        return bz2.open(archive)
-    if head.startswith(_XZ):
-        return lzma.open(archive)
-    if head.startswith(_ZSTD):
-        raise CannotTell(
-            Reason.MISSING,
-            f"{archive.name} is compressed with zstd, which cannot be read here; keep it as gz, bz2 or xz.",
-        )
-    return archive.open("rb")
 
 
 def _extract(stream: _Forward, target: Path, limits: Limits, *, skip_outside_links: bool) -> Restored:
     # The path is resolved, so that any link found below it comes from the archive.
     target = target.resolve()
     latest = time.time() + CLOCK_TOLERANCE
-    entries = files = size = 0
+    entries = files = total = 0
     newest: float | None = None
     links: dict[str, tarfile.TarInfo] = {}
     with tarfile.open(fileobj=cast("io.BufferedIOBase", stream), mode="r:") as tar:
@@ -164,14 +146,14 @@ def _extract(stream: _Forward, target: Path, limits: Limits, *, skip_outside_lin
             entries += 1
             if member.isfile():
                 files += 1
-                size += member.size
-            _check_limits(entries, size, limits)
+                total += member.size
+            _check_limits(entries, total, limits)
             if member.mtime <= latest:
                 newest = max(member.mtime, newest or 0.0)
             _place(tar, member, target, links)
         _check_end(stream, limits)
         skipped = _make_links(tar, links, target, skip_outside_links=skip_outside_links)
-    return Restored(files, size, newest, skipped)
+    return Restored(files, total, newest, skipped)
 
 
 def _place(
@@ -193,7 +175,7 @@ def _place(
         if not os.path.lexists(target / member.linkname):
             raise DamagedError(f"{member.name} is a link to {member.linkname}, which it does not hold")
     elif not member.isfile() and not member.isdir():
-        raise RefusedError(f"it holds a device or pipe, {member.name}; leave it out of the backup")
+        raise RefusedError(f"it holds a device or pipe, {member.name}", "Leave it out of the backup.")
     tar.extract(_tamed(member), target)
 
 
@@ -218,8 +200,8 @@ def _make_links(
         if _leads_outside(str(PurePosixPath(link.name).parent), link.linkname, links):
             if not skip_outside_links:
                 raise RefusedError(
-                    f"it holds a link that leads outside, {link.name} -> {link.linkname}; "
-                    'if that is meant, set outside_links = "skip"'
+                    f"it holds a link that leads outside, {link.name} -> {link.linkname}",
+                    'If that is meant, set outside_links = "skip".',
                 )
             skipped += 1
             continue
@@ -269,27 +251,31 @@ def _plain(name: str) -> str:
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute():
-        raise RefusedError(f"it holds an absolute path, {name}; write it with relative paths")
+        raise RefusedError(
+            f"it holds an absolute path, {name}", "Write it with relative paths: tar -C FOLDER -cf ARCHIVE ."
+        )
     if ".." in path.parts:
         raise RefusedError(f"it holds a path that leads outside, {name}")
 
 
-def _check_limits(entries: int, size: int, limits: Limits) -> None:
+def _check_limits(entries: int, total: int, limits: Limits) -> None:
     if entries > limits.files:
         raise CannotTell(
             Reason.LIMIT,
-            f"The backup holds more than {limits.files} entries; if that is right, raise max_files.",
+            f"The backup holds more than {limits.files} entries.",
+            "If that is right, raise max_files.",
         )
-    if size > limits.bytes:
+    if total > limits.bytes:
         raise CannotTell(
             Reason.LIMIT,
-            f"The backup holds more than {limits.bytes} bytes; if that is right, raise max_bytes.",
+            f"The backup holds more than {size(limits.bytes)}.",
+            "If that is right, raise max_bytes.",
         )
-    if size > limits.room:
+    if total > limits.room:
         raise CannotTell(
             Reason.LIMIT,
-            f"The backup holds more than the {limits.room} bytes that may be filled here; "
-            "set scratch to a folder with more space.",
+            f"The backup holds more than the {size(limits.room)} that may be filled here.",
+            "Set scratch to a folder with more space.",
         )
 
 

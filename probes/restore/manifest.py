@@ -72,7 +72,7 @@ def is_manifest(name: str) -> bool:
 
 def beside(archive: Path) -> list[Path]:
     """Return the manifests that lie beside an archive: its own, or one of the folder."""
-    stem = re.sub(r"\.(?:tgz|tbz2?|txz|tar(?:\.\w+)?)$", "", archive.name)
+    stem = re.sub(r"\.(?:tgz|tbz2?|txz|tzst|(?:tar|sql|dump)(?:\.\w+)?|pgdump|rdb)$", "", archive.name)
     own = {
         f"{name}.{suffix}{end}"
         for name in (archive.name, stem)
@@ -120,7 +120,8 @@ def _entry(manifest: str, number: int, line: str) -> Entry:
     if algorithm not in hashlib.algorithms_available or algorithm.startswith("shake"):
         raise CannotTell(
             Reason.MISSING,
-            f"Line {number} of {manifest} uses {algorithm}, which is not known here; use sha256sum.",
+            f"Line {number} of {manifest} uses {algorithm}, which is not known here.",
+            "Write the manifest with sha256sum.",
         )
     if len(match["digest"]) != 2 * _new(algorithm).digest_size:
         raise ManifestError(f"line {number} of {manifest} has a digest of the wrong length for {algorithm}")
@@ -176,9 +177,7 @@ def compare(root: Path, manifests: Iterable[Path]) -> Comparison:
             if name.name == own:
                 name = PurePosixPath(own)
             if name.is_absolute() or ".." in name.parts:
-                raise ManifestError(
-                    f"{manifest.name} lists {entry.name}, outside of its folder; write it with relative names"
-                )
+                raise ManifestError(f"{manifest.name} lists {entry.name}, outside of its folder")
             path = manifest.parent / name
             relative = str(path.relative_to(root))
             listed.add(relative)

@@ -1,24 +1,40 @@
-"""Reads and restores a restic repository with the restic program. Writes nothing to it but its lock."""
+"""The drill of a restic repository, with the restic program. It writes nothing to it but its lock."""
 
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from probes.outcome import CannotTell, Reason
+from probes.figures import size
+from probes.outcome import CannotTell, Reason, Verdict
+from probes.restore import evidence, manifest, scratch
+from probes.restore.drill import (
+    DamagedError,
+    Findings,
+    compare,
+    note_age,
+    note_restore,
+    note_size,
+    verify,
+)
+from probes.restore.parameters import RestoreParameters
 
 _REMOTE = re.compile(r"(?:s3|sftp|rest|b2|azure|gs|swift|rclone|local):")
 _LINES = 200
+_LINE = 200
 _BROKEN = re.compile(
     r"invalid data|ciphertext verification|unexpected EOF|hash mismatch|does not match|"
-    r"(?:could not|failed to) load"
+    r"(?:could not|failed to) load|returned error, retrying after \S+ open \S+ no such file"
 )
+_LOST = re.compile(r"unexpected EOF|no such file or directory")
+_RETRY = re.compile(r" returned error, retrying after [\w.]+")
 _EXIT_CODES = {10: Reason.MISSING, 11: Reason.LIMIT, 12: Reason.AUTH}
 # The order counts: the text of a refused connection also asks "Is there a repository?".
 _OBSTACLES = (
@@ -32,21 +48,32 @@ _OBSTACLES = (
     (Reason.TIMEOUT, r"i/o timeout|deadline exceeded"),
     (Reason.MISSING, r"Is there a repository|repository does not exist|unable to open config file"),
 )
-_ADVICE = {
-    Reason.AUTH: "The repository does not open with this password; set password_file to the right one.",
-    Reason.CONFIG: "There is no password for the repository; set password_file or RESTIC_PASSWORD_FILE.",
-    Reason.LIMIT: "The repository is locked or a disk is full; wait for the job or free space, run again.",
-    Reason.FORBIDDEN: "Not permitted to read the repository; run as a user who may restore.",
-    Reason.REFUSED: "The server of the repository refuses the connection; start it or correct source.",
-    Reason.DNS: "The server of the repository is not known by this name; correct source.",
-    Reason.TLS: "The server of the repository shows a certificate not trusted here; install its issuer.",
-    Reason.TIMEOUT: "The server of the repository does not answer; look at the network.",
-    Reason.MISSING: "There is no restic repository at source; correct it or mount the disk.",
+_WORDS = {
+    Reason.AUTH: (
+        "The repository does not open with this password.",
+        "Set password_file to the file with the right one.",
+    ),
+    Reason.CONFIG: (
+        "There is no password for the repository.",
+        "Set password_file, or RESTIC_PASSWORD_FILE in the environment.",
+    ),
+    Reason.LIMIT: (
+        "The repository is locked or a disk is full.",
+        "Wait for the backup job or free space, then run again: restic list locks.",
+    ),
+    Reason.FORBIDDEN: ("Not permitted to read the repository.", "Run as a user who may restore."),
+    Reason.REFUSED: (
+        "The server of the repository refuses the connection.",
+        "Start it, or correct source.",
+    ),
+    Reason.DNS: ("The server of the repository is not known by this name.", "Correct source."),
+    Reason.TLS: (
+        "The server of the repository shows a certificate that is not trusted here.",
+        "Install the certificate of its issuer: RESTIC_CACERT.",
+    ),
+    Reason.TIMEOUT: ("The server of the repository does not answer.", "Look at the network between."),
+    Reason.MISSING: ("There is no restic repository at source.", "Correct source or mount the disk."),
 }
-
-
-class DamagedError(Exception):
-    """The repository cannot give back what was stored in it."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -96,6 +123,62 @@ class _Said(NamedTuple):
     lines: list[str]
 
 
+def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
+    """Restore the newest snapshot. See `probes.restore.drill`."""
+    checks = found.checks
+    repository = Repository(params.source, params.password_file)
+    try:
+        listed = snapshots(repository)
+    except DamagedError as error:
+        checks.append(
+            evidence.newest(
+                Verdict.FAIL,
+                f"The repository is damaged: {error}.",
+                hint="Look how much is lost: restic check --read-data.",
+            )
+        )
+        return ""
+    if not listed:
+        message = "The repository holds no snapshot."
+        checks.append(evidence.newest(Verdict.FAIL, message, hint=f"{evidence.JOB}."))
+        return ""
+    newest = listed[-1]
+    name = f"Snapshot {newest.id[:8]}"
+    before = [one for one in listed[:-1] if (one.hostname, one.paths) == (newest.hostname, newest.paths)]
+    checks.append(evidence.newest(Verdict.PASS, f"{name} of {', '.join(newest.paths)}.", newest.id[:8]))
+    note_age(params, newest.time.timestamp(), "The snapshot", found)
+    try:
+        held = stats(repository, newest)
+        previous = stats(repository, before[-1]).total_size if before else 0
+        note_size(params, held.total_size, previous, found)
+        if held.total_size > params.max_bytes or held.total_file_count > params.max_files:
+            raise CannotTell(
+                Reason.LIMIT,
+                f"{name} holds {held.total_file_count} entries, {size(held.total_size)}.",
+                "If that is right, raise max_files and max_bytes.",
+            )
+        scratch.room(target, held.total_size)
+        started = time.monotonic()
+        restore(repository, newest, target)
+    except DamagedError as error:
+        checks.append(
+            evidence.not_restored(
+                f"{name} cannot be restored: {error}.",
+                "Look how much is lost, then make a new backup: restic check --read-data.",
+            )
+        )
+        return name
+    took = time.monotonic() - started
+    files = len(manifest.regular_files(target))
+    checks.append(evidence.restored(name, files, held.total_size, " and read back as stored"))
+    note_restore(params, took, found, restored_files=files, restored_bytes=held.total_size)
+    if files:
+        # restic names what it stores by its SHA-256: the repository is its own manifest.
+        compare(params, target, checks, vouched_by=True, archive=name)
+        verify(params.command, target, checks)
+    return name
+
+
 def looks_like_one(location: str) -> bool:
     """Tell whether a location is a restic repository, by its URL or by what the folder holds."""
     repository = Repository(location, "")
@@ -139,14 +222,20 @@ def _decode(output: bytes, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(output, type=kind)
     except msgspec.DecodeError as error:
-        raise CannotTell(Reason.PROTOCOL, f"restic answered something unexpected: {error}.") from error
+        raise CannotTell(
+            Reason.PROTOCOL,
+            f"restic answered something unexpected: {error}.",
+            "Look at what it is: restic version.",
+        ) from error
 
 
 def _run(repository: Repository, *arguments: str) -> _Said:
     program = shutil.which("restic")
     if program is None:
         raise CannotTell(
-            Reason.MISSING, "restic is not installed here; install it: the drill restores with it."
+            Reason.MISSING,
+            "restic is not installed here.",
+            "Install it (apt install restic): the drill restores with it.",
         )
     # A warm cache would hide damage of the repository itself.
     options = ["--no-cache"]
@@ -169,8 +258,8 @@ def _run(repository: Repository, *arguments: str) -> _Said:
             for line in process.stderr or ():
                 if len(lines) < _LINES:
                     lines.append(line.strip())
-                # restic reads a short file ten times over 45 s, which helps on a network and never on a disk.
-                if repository.is_local and "retrying after" in line and "unexpected EOF" in line:
+                # restic tries ten times over 45 s, which helps on a network and never on a disk.
+                if repository.is_local and _RETRY.search(line) and _LOST.search(line):
                     process.terminate()
             code = process.wait()
         except BaseException:
@@ -201,9 +290,15 @@ def _problem(said: _Said, repository: Repository, *, restoring: bool = False) ->
         (why for why, sign in _OBSTACLES if re.search(sign, text)), None
     )
     if reason and not (damaged and reason is Reason.MISSING):
-        return CannotTell(reason, _ADVICE[reason])
+        return CannotTell(reason, *_WORDS[reason])
     shown = damaged or next(iter(said.lines), f"exit code {said.code}")
-    shown = shown.replace(repository.location, "the repository")[:_LINES].rstrip(". ")
+    where = str(repository.folder) if repository.is_local else repository.location
+    shown = _RETRY.sub("", shown.removeprefix("ignoring error for ").replace(where, "the repository"))
+    shown = shown[:_LINE].rstrip(". ")
     if damaged or restoring:
         return DamagedError(shown)
-    return CannotTell(Reason.PROTOCOL, f"restic could not read the repository: {shown}.")
+    return CannotTell(
+        Reason.PROTOCOL,
+        f"restic could not read the repository: {shown}.",
+        "Try it by hand: restic snapshots.",
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from probes.figures import size
 from probes.outcome import CannotTell, Reason
 
 _PREFIX = "gonogo-restore-"
@@ -36,11 +37,15 @@ def folder(parent: str) -> Iterator[Path]:
         made, lock = _make(base)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CannotTell(
-            Reason.MISSING, f"There is no folder {base} to restore into; correct scratch."
+            Reason.MISSING,
+            f"There is no folder {base} to restore into.",
+            f"Make it or correct scratch: mkdir {base}.",
         ) from error
     except OSError as error:
         raise CannotTell(
-            Reason.FORBIDDEN, f"Cannot restore into {base} ({error.strerror}); set scratch to another folder."
+            Reason.FORBIDDEN,
+            f"Cannot restore into {base}: {error.strerror}.",
+            "Set scratch to another folder.",
         ) from error
     with lock:
         try:
@@ -60,8 +65,8 @@ def room(target: Path, wanted: int) -> int:
     if usable < wanted:
         raise CannotTell(
             Reason.LIMIT,
-            f"{usable} bytes may be used to restore into and {wanted} are wanted; "
-            "set scratch to a folder with more space.",
+            f"{size(usable)} may be used to restore into and {size(wanted)} are wanted.",
+            "Set scratch to a folder with more space.",
         )
     return usable
 

@@ -323,7 +323,8 @@ async def test_neither_a_bug_nor_a_wrong_parameter_is_retried(run_probe: RunProb
 
 async def test_each_attempt_has_the_whole_deadline(run_probe: RunProbe, tmp_path: Path) -> None:
     note = tmp_path / "pids"
-    raw = {"do": "sleep", "file": str(note), "timeout": "200ms", "retries": 1, "retry_wait": "1ms"}
+    assert (await run_probe("test-blocking")).verdict is Verdict.PASS
+    raw = {"do": "sleep", "file": str(note), "timeout": "1s", "retries": 1, "retry_wait": "1ms"}
     outcome = await run_probe("test-blocking", **raw)
     assert (outcome.reason, len(pids(note))) == (Reason.TIMEOUT, 2)
 

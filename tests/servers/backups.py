@@ -2,11 +2,13 @@
 
 import io
 import os
+import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 HOUR = 3600.0
@@ -130,18 +132,114 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            deadline = time.monotonic() + 30
-            while not any((folder / "locks").iterdir()):
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise RuntimeError("restic took no lock")
-                time.sleep(0.02)
+            _wait_for(lambda: any((folder / "locks").iterdir()), process)
             yield
         finally:
             process.kill()
 
 
+def borg(home: Path, *arguments: str | Path, password: str = PASSWORD) -> str:
+    """Run borg with a home of its own; return what it printed. Its home must not be the operator's."""
+    return subprocess.run(
+        ["borg", *arguments],
+        env={**_without_borg(), "BORG_BASE_DIR": str(home), "BORG_PASSPHRASE": password} | _YES,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def borg_repository(
+    folder: Path, *sources: Path, hours: float = 1, encryption: str = "repokey-blake2"
+) -> Path:
+    """Make a borg repository with one archive, of some hours ago, of each source: app-1, app-2 and so on."""
+    home = folder.parent / "borg-home"
+    borg(home, "init", "--encryption", encryption, folder)
+    for number, source in enumerate(sources, 1):
+        when = datetime.fromtimestamp(time.time() - hours * HOUR - len(sources) + number, UTC)
+        stamp = f"--timestamp={when:%Y-%m-%dT%H:%M:%S}"
+        borg(home, "create", stamp, f"{folder}::app-{number}", source)
+    return folder
+
+
+@contextmanager
+def borg_lock(folder: Path) -> Iterator[None]:
+    """Keep a borg repository locked, as a running backup does."""
+    with subprocess.Popen(
+        ["borg", "with-lock", folder, "sleep", "600"],
+        env={**_without_borg(), "BORG_BASE_DIR": str(folder.parent / "borg-home"), **_YES}
+        | {"BORG_PASSPHRASE": PASSWORD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            _wait_for((folder / "lock.exclusive").exists, process)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def largest_segment(folder: Path) -> Path:
+    """Return the segment file that holds most of a borg repository's data."""
+    return _largest(folder / "data")
+
+
+_YES = {"BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}
+
+
+def _without_borg() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("BORG_")}
+
+
+def _wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise RuntimeError("the repository was never locked")
+        time.sleep(0.02)
+
+
+def _largest(folder: Path) -> Path:
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+@contextmanager
+def small_disk(folder: Path, options: str) -> Iterator[bool]:
+    """Mount a small tmpfs, where this user may; say whether it was done."""
+    folder.mkdir()
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def path_of(*folders: Path | str) -> Iterator[None]:
+    """Let programs be found in these folders only."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = os.pathsep.join(map(str, folders))
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def program(path: Path, prints: str) -> Path:
+    """Write a program that prints a text, whatever it is asked."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{prints}\nEND\n")
+    path.chmod(0o755)
+    return path
+
+
 def largest_pack(folder: Path) -> Path:
     """Return the pack file that holds most of a repository's data."""
-    return max(
-        (path for path in (folder / "data").rglob("*") if path.is_file()), key=lambda p: p.stat().st_size
-    )
+    return _largest(folder / "data")

@@ -13,6 +13,7 @@ from tests.truth import (  # noqa: F401  # each adds its rows
     host_states,
     network_states,
     redis_states,
+    restore_databases_states,
     restore_states,
     secrets_states,
     sentry_states,
