@@ -55,8 +55,10 @@ def server(talk: Talk, context: ssl.SSLContext | None = None, path: Path | None 
         # Whatever the client does to the connection is its own affair.
         with contextlib.suppress(OSError, ValueError):
             if context:
-                sock = context.wrap_socket(sock, server_side=True)
+                # Known before its handshake, so that the end of the block wakes it from that too.
+                sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
                 peers.append(sock)
+                sock.do_handshake()
             with sock:
                 talk(Peer(sock, ended))
         sock.close()
