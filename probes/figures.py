@@ -30,6 +30,8 @@ def grade(observed: float, limits: tuple[float, float], *, falling: bool = False
         The verdict, and the limit that was crossed or, where none was, that would be crossed first.
     """
     verdict, limit = Verdict.PASS, (max if falling else min)(limits)
+    if math.isnan(observed):
+        return Verdict.UNKNOWN, limit
     for step, bound in zip((Verdict.WARN, Verdict.FAIL), limits, strict=True):
         if observed < bound if falling else observed > bound:
             verdict, limit = step, bound

@@ -106,10 +106,11 @@ def expect_outcome(found: object) -> Outcome:
 
     Raises:
         TypeError: If it is not.
+        ValidationError: If a part of it is not what its type says, such as a verdict that is a mere text.
     """
     if not isinstance(found, Outcome):
         raise TypeError(f"it returned {type(found).__name__}, not an Outcome")
-    return found
+    return msgspec.convert(msgspec.to_builtins(found), Outcome)
 
 
 def _child(order: Start, pipe: int) -> NoReturn:

@@ -132,6 +132,22 @@ def name_to_prove(place: Address, given: str) -> str:
     return name
 
 
+async def addresses(place: Address, wait: float) -> list[tuple[socket.AddressFamily, Any]]:
+    """Return the addresses that a name leads to.
+
+    Raises:
+        CannotTell: If there are none, or not in time.
+    """
+    try:
+        async with asyncio.timeout(wait):
+            return [(socket.AF_UNIX, place.path)] if place.path else await _resolve(place)
+    except TimeoutError:
+        message = f"The name {place.host} was not resolved in time."
+        raise CannotTell(Reason.DNS, message, "Check the name service.") from None
+    except (OSError, UnicodeError) as error:
+        raise obstacle(error, str(place)) from None
+
+
 async def connect(place: Address, wait: float) -> tuple[socket.socket, float]:
     """Connect to the first of a name's addresses that answers; each gets its share of the time.
 
@@ -143,15 +159,7 @@ async def connect(place: Address, wait: float) -> tuple[socket.socket, float]:
     """
     clock = asyncio.get_running_loop().time
     ends = clock() + wait
-    try:
-        async with asyncio.timeout(wait):
-            found: list[tuple[socket.AddressFamily, Any]]
-            found = [(socket.AF_UNIX, place.path)] if place.path else await _resolve(place)
-    except TimeoutError:
-        message = f"The name {place.host} was not resolved in time."
-        raise CannotTell(Reason.DNS, message, "Check the name service.") from None
-    except (OSError, UnicodeError) as error:
-        raise obstacle(error, str(place)) from None
+    found = await addresses(place, wait)
     last = OSError("no address")
     for number, (family, where) in enumerate(found):
         started = clock()

@@ -54,7 +54,7 @@ class Probe(NamedTuple):
         """Return what to call the function with."""
         return (given, memory) if self.remembers else (given,)
 
-    def bug(self, error: Exception) -> Outcome:
+    def bug(self, error: BaseException) -> Outcome:
         """Return the outcome of a run that ended in an unforeseen error: what, where, and whom to tell."""
         frames = traceback.extract_tb(error.__traceback__)
         place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
@@ -66,8 +66,12 @@ class Probe(NamedTuple):
 
 
 @cache
-def _installed() -> dict[str, EntryPoint]:
-    return {point.name: point for point in sorted(entry_points(group=GROUP))}
+def _installed() -> dict[str, dict[str, EntryPoint]]:
+    """Return what is offered under each name, by the place it leads to."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in sorted(entry_points(group=GROUP)):
+        found.setdefault(point.name, {})[point.value] = point
+    return found
 
 
 def names() -> list[str]:
@@ -84,17 +88,22 @@ def find(name: str) -> Probe:
 
     Raises:
         ProbeNotFoundError: If no installed package offers a probe of this name.
-        BrokenProbeError: If the package offers something that is not a probe, or that does not import.
+        BrokenProbeError: If the package offers something that is not a probe, that does not
+            load, or of the same name as another package's.
     """
     try:
-        point = _installed()[name]
+        offers = _installed()[name]
     except KeyError:
         raise ProbeNotFoundError(name) from None
+    point, *others = offers.values()
+    if others:
+        # Which of them the checklist means is not for the alphabet to say.
+        raise BrokenProbeError(f"several packages offer a probe {name!r}: {', '.join(offers)}")
     try:
         function = point.load()
-    except Exception as error:
-        raise BrokenProbeError(f"probe {name!r} ({point.value}) does not import: {error}") from error
-    kinds = _kinds(function)
+        kinds = _kinds(function)
+    except (Exception, SystemExit) as error:
+        raise BrokenProbeError(f"probe {name!r} ({point.value}) cannot be loaded: {error}") from error
     if not kinds or not isinstance(kinds[0], type) or not issubclass(kinds[0], Parameters) or kinds[2:]:
         raise BrokenProbeError(f"probe {name!r} ({point.value}) takes no Parameters struct")
     return Probe(

@@ -74,7 +74,7 @@ class Runner:
             async with self._waiting if probe.waits else self._computing:
                 started_at, started = now(), time.monotonic()
                 outcome = clean(await self._execute(probe, given, memory or {}), secrets)
-            outcome = await self._retry(probe, given, outcome, secrets)
+            outcome = await self._retry(probe, given, outcome, memory or {}, secrets)
         except CannotTell as doubt:
             outcome = unknown(doubt.reason, doubt.message, doubt.hint)
         except ProbeNotFoundError as error:
@@ -85,6 +85,9 @@ class Runner:
         except BrokenProbeError as error:
             outcome = unknown(Reason.INTERNAL, str(error), "Repair or remove the package it comes in.")
         duration = round(time.monotonic() - started, 6)
+        if outcome.verdict is Verdict.UNKNOWN and not outcome.memory:
+            # What was not seen now is for the next run to see.
+            outcome = msgspec.structs.replace(outcome, memory=dict(memory or {}))
         outcome = clean(_advise(outcome, expanded), secrets)
         return msgspec.structs.replace(outcome, probe=use, started_at=started_at, duration=duration)
 
@@ -93,9 +96,13 @@ class Runner:
         await self._workers.close()
 
     async def _retry(
-        self, probe: Probe, given: Parameters, first: Outcome, secrets: tuple[str, ...]
+        self, probe: Probe, given: Parameters, first: Outcome, memory: Memory, secrets: tuple[str, ...]
     ) -> Outcome:
-        """Look again until a pass, as often as asked. It would cure no wrong parameter and no bug."""
+        """Look again until a pass, as often as asked. It would cure no wrong parameter and no bug.
+
+        Each attempt is told what the last run kept, not what the last attempt did: what grew between two runs
+        did grow, however often one looks.
+        """
         outcome = first
         for attempt in range(2, given.retries + 2):
             if outcome.verdict is Verdict.PASS or outcome.reason in {Reason.CONFIG, Reason.INTERNAL}:
@@ -103,7 +110,7 @@ class Runner:
             before = outcome
             await asyncio.sleep(seconds(given.retry_wait))
             async with self._waiting if probe.waits else self._computing:
-                outcome = clean(await self._execute(probe, given, before.memory), secrets)
+                outcome = clean(await self._execute(probe, given, memory), secrets)
             if outcome.verdict is Verdict.PASS:
                 outcome = _passed_late(outcome, before, attempt, given.retries + 1)
         return outcome
@@ -117,11 +124,19 @@ class Runner:
         try:
             async with limit:
                 found = await cast("Awaitable[Outcome]", probe.function(*probe.arguments(given, memory)))
-                return clean(expect_outcome(found))
+            outcome = clean(expect_outcome(found))
         except CannotTell as doubt:
-            return unknown(doubt.reason, doubt.message, doubt.hint)
-        except Exception as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
-            return late(deadline) if limit.expired() else probe.bug(error)
+            outcome = unknown(doubt.reason, doubt.message, doubt.hint)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled the run: something inside the probe was, and nothing there was ready for it.
+            outcome = probe.bug(error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
+            outcome = probe.bug(error)
+        # Whatever it still said: a probe may have swallowed the cancellation.
+        return late(deadline) if limit.expired() else outcome
 
 
 def _passed_late(outcome: Outcome, before: Outcome, attempt: int, most: int) -> Outcome:

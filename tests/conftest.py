@@ -10,7 +10,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 # The programs that tests start must find the third-party test probes as an installed package too.
-os.environ["PYTHONPATH"] = str(REPOSITORY / "tests" / "plugin")
+# First this tree: the one that is installed may be another.
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests" / "plugin")))
 # Started in the background of a script, this process ignores ctrl-c, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # What the operator who runs the tests has set must not decide them.

@@ -2,7 +2,7 @@
 
 One connection, PING and INFO, and twenty PINGs for the latency. So it works on managed servers and with a
 user that may do no more than `+ping +info`; in a cluster it needs `+cluster|info` too, at a Sentinel
-`+sentinel|ckquorum`. It writes nothing, unless asked to.
+`+sentinel|ckquorum` and, where replicas are expected, `+sentinel|slaves`. It writes nothing, unless asked to.
 """
 
 import statistics
@@ -15,8 +15,8 @@ from probes.redis.settings import RedisParameters
 
 __all__ = ["RedisParameters", "probe"]
 
-_NEEDS_MORE = ("good replicas", "cluster", "quorum", "write test")
-"""The checks that take more permissions than PING and INFO."""
+_NEEDS_MORE = ("good replicas", "cluster", "latency", "quorum", "replicas", "write test")
+"""The checks that take more permissions than INFO."""
 
 
 async def probe(params: RedisParameters, memory: Memory) -> Outcome:

@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import redis.exceptions as raised
@@ -16,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
+from probes.network import Address, addresses
 from probes.outcome import CannotTell, Memory, Reason
 from probes.parameters import seconds
 from probes.redis.bounds import memory_bound
@@ -51,6 +53,7 @@ async def look(params: RedisParameters, memory: Memory) -> Sample:
     pool = _pool(params.url, wait)
     place = where(pool)
     try:
+        await _resolve(pool, wait)
         async with Redis.from_pool(pool) as client:
             async with asyncio.timeout(wait):
                 sample = await _state(client, place, params)
@@ -128,6 +131,13 @@ def _refuse_ambiguous(parts: SplitResult) -> None:
         raise ValueError("the database is no number")
 
 
+async def _resolve(pool: ConnectionPool, wait: float) -> None:
+    """Look the name up, in a thread that no end waits for: redis-py's own would hold the program open."""
+    options = pool.connection_kwargs
+    if "path" not in options:
+        await addresses(Address(options.get("host", "localhost"), options.get("port", 6379)), wait)
+
+
 async def _state(client: Redis, place: str, params: RedisParameters) -> Sample:
     try:
         async with client.pipeline(transaction=False) as pipeline:
@@ -140,6 +150,9 @@ async def _state(client: Redis, place: str, params: RedisParameters) -> Sample:
         if isinstance(info, raised.NoPermissionError):
             raise info
         info = await _info(client)
+    if not params.maxclients and "maxclients" not in info:
+        # INFO tells it since Redis 6.2.
+        info = {**info, "maxclients": await _setting(client, "maxclients")}
     sample = Sample(place, info, memory_bound=memory_bound(info, params.url))
     if isinstance(pong, raised.ResponseError):
         if not isinstance(pong, raised.NoPermissionError):
@@ -147,11 +160,13 @@ async def _state(client: Redis, place: str, params: RedisParameters) -> Sample:
     else:
         sample = sample._replace(may_ping=True)
     if info.get("redis_mode") == "sentinel":
-        return sample._replace(quorums=await _quorums(client, info, params.sentinel))
+        sample = sample._replace(quorums=await _quorums(client, info, params.sentinel))
+        return sample._replace(replicas=await _replicas(client, info, params)) if params.replicas else sample
     if info.get("cluster_enabled") == 1:
         sample = sample._replace(cluster=await _cluster(client))
     if "min_slaves_good_slaves" in info:
-        sample = sample._replace(min_replicas_to_write=await _min_replicas_to_write(client))
+        # The pattern takes in the older name, min-slaves-to-write.
+        sample = sample._replace(min_replicas_to_write=await _setting(client, "min-*-to-write"))
     return sample
 
 
@@ -197,13 +212,31 @@ async def _quorums(client: Redis, info: Info, only: str) -> Mapping[str, str]:
     return found
 
 
-async def _min_replicas_to_write(client: Redis) -> int | None:
+async def _replicas(client: Redis, info: Info, params: RedisParameters) -> Mapping[str, int]:
+    """Ask a Sentinel how many replicas of its masters are in step; none if not permitted."""
+    found: dict[str, int] = {}
+    for name in masters(info):
+        if params.sentinel in {"", name}:
+            try:
+                told = await client.sentinel_slaves(name)
+            except raised.ResponseError:
+                return {}
+            found[name] = sum(_in_step(replica) for replica in told)
+    return found
+
+
+def _in_step(replica: Mapping[str, Any]) -> bool:
+    away = replica.get("is_sdown") or replica.get("is_odown") or replica.get("is_disconnected")
+    return not away and replica.get("master-link-status") == "ok"
+
+
+async def _setting(client: Redis, pattern: str) -> int | None:
+    """Ask for a setting that is a number; None if that is not permitted."""
     try:
-        # The pattern takes in the older name, min-slaves-to-write.
-        answer = await client.config_get("min-*-to-write")
-    except raised.ResponseError:
+        answer = await client.config_get(pattern)
+        return max((int(value) for value in answer.values() if value), default=None)
+    except (raised.ResponseError, LookupError, TypeError, ValueError, AttributeError):
         return None
-    return max((int(value) for value in answer.values() if value), default=None)
 
 
 async def _service(client: Redis, sample: Sample, limit: float, budget: float) -> Sample:

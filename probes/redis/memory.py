@@ -13,11 +13,15 @@ from probes.redis.settings import MIB, RedisParameters
 _FULL = 100.0
 _SWAPPED = 0.9
 
+_SENSIBLE = 0.75
+"""The share of a machine's memory that its data may take: the rest is for buffers, and a snapshot's copy."""
+
 
 def judge(sample: Sample, params: RedisParameters) -> Iterator[Check]:
     """Hold the memory of a server against its limits."""
     info = sample.info
     yield _use(sample, params)
+    yield from _resident(sample, params)
     yield from _policy(info, params)
     yield from _expiries(info, params)
     yield from _lag(info, params)
@@ -34,8 +38,12 @@ def expiring(info: Info) -> float | None:
 
 
 def more_memory(info: Info) -> str:
-    """Return the command that doubles `maxmemory`."""
-    return f"CONFIG SET maxmemory {math.ceil(2 * (number(info, 'maxmemory') or 512 * MIB) / MIB)}mb"
+    """Return the command that doubles `maxmemory`, or raises it as far as the machine allows."""
+    limit, machine = number(info, "maxmemory") or 512 * MIB, number(info, "total_system_memory")
+    more = min(2 * limit, _SENSIBLE * machine) if machine else 2 * limit
+    if more <= limit:
+        return "once its machine has more memory"
+    return f"CONFIG SET maxmemory {math.ceil(more / MIB)}mb"
 
 
 def _use(sample: Sample, params: RedisParameters) -> Check:
@@ -66,6 +74,21 @@ def _use(sample: Sample, params: RedisParameters) -> Check:
     return held("memory", share, (params.memory_warn, params.memory_fail), (figures, hint))
 
 
+def _resident(sample: Sample, params: RedisParameters) -> Iterator[Check]:
+    rss, limit = number(sample.info, "used_memory_rss"), number(sample.info, "maxmemory")
+    bound = sample.memory_bound
+    # Without a bound of its own, or with one above that, its use has been judged by it already.
+    if not rss or not limit or not bound or bound < limit:
+        return
+    figures = f"{size(rss)} of the {size(bound)} that there are for the server are resident"
+    hint = (
+        "lower maxmemory, give the server more memory, or end fragmentation (MEMORY PURGE), before the kernel"
+        " kills it"
+    )
+    limits = (params.resident_warn, math.inf)
+    yield held("resident memory", 100 * rss / bound, limits, (figures, hint))
+
+
 def _unbounded(sample: Sample, params: RedisParameters, used: float, maxmemory: float) -> Check:
     info, bound = sample.info, sample.memory_bound
     rss = number(info, "used_memory_rss") or used
@@ -78,6 +101,9 @@ def _unbounded(sample: Sample, params: RedisParameters, used: float, maxmemory: 
     hint = f"Set a bound, or the kernel kills the server one day: CONFIG SET maxmemory {_sensible(bound)}mb"
     if params.role == "cache":
         hint += " and CONFIG SET maxmemory-policy allkeys-lru"
+    elif used > _sensible(bound) * MIB:
+        # Such a bound would refuse every write, or throw data away, from that moment on.
+        hint = "Give its machine more memory or remove data, and only then set a bound above what is used"
     return Check(
         name="memory",
         verdict=Verdict.FAIL if share is not None and share > limit else Verdict.WARN,
@@ -90,7 +116,7 @@ def _unbounded(sample: Sample, params: RedisParameters, used: float, maxmemory: 
 
 
 def _sensible(bound: int) -> int:
-    return int(0.75 * bound / MIB) if bound else 1024
+    return int(_SENSIBLE * bound / MIB) if bound else 1024
 
 
 def _makes_room(info: Info, params: RedisParameters) -> bool:
@@ -175,5 +201,8 @@ def _fragmentation(info: Info, params: RedisParameters) -> Iterator[Check]:
         params.fragmentation_warn if lost > params.fragmentation_bytes_warn else math.inf,
         params.fragmentation_fail if lost > params.fragmentation_bytes_fail else math.inf,
     )
-    hint = "give pages back: MEMORY PURGE, then CONFIG SET activedefrag yes, or restart it at a quiet hour"
+    hint = (
+        "give pages back: MEMORY PURGE, then CONFIG SET activedefrag yes where its build has that, or restart"
+        " it at a quiet hour"
+    )
     yield held("fragmentation", ratio, limits, (figures, hint), unit=None)

@@ -30,7 +30,13 @@ def _link(info: Info, params: RedisParameters) -> Iterator[Check]:
     if status != "up":
         yield word("replication", status, "up", _broken(info, master))
         return
-    quiet = number(info, "master_last_io_seconds_ago") or 0
+    quiet = number(info, "master_last_io_seconds_ago")
+    if quiet is None:
+        line = f"The server does not tell when it last heard of its master {master}."
+        yield Check(
+            name="replication", verdict=Verdict.UNKNOWN, message=line, hint="Ask its provider for it."
+        )
+        return
     limits = (seconds(params.replication_lag_warn), math.inf)
     figures = f"Master {master} was last heard {quiet:.0f} s ago"
     hint = "check the master's load and the network between them"

@@ -34,6 +34,8 @@ class Sample(NamedTuple):
         memory_bound: Bytes that the server's machine, or its cgroup, has for it; 0 if nobody tells.
         cluster: The fields of CLUSTER INFO; empty if asking is not permitted, None outside a cluster.
         quorums: Of a Sentinel: for each master, what CKQUORUM was answered; empty if asking is not permitted.
+        replicas: Of a Sentinel: for each master, how many of its replicas are in step; empty if asking is not
+            permitted, or was not needed.
         min_replicas_to_write: Fewer good replicas than this and writes are refused; None if that is off or
             asking is not permitted.
         may_ping: Whether PING is answered with PONG.
@@ -50,6 +52,7 @@ class Sample(NamedTuple):
     memory_bound: int = 0
     cluster: Mapping[str, str] | None = None
     quorums: Mapping[str, str] = {}
+    replicas: Mapping[str, int] = {}
     min_replicas_to_write: int | None = None
     may_ping: bool = False
     pings: tuple[float, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from probes.outcome import CannotTell, Check, Reason, Verdict
-from probes.redis.sample import Info, Sample, masters, number, word
+from probes.redis.sample import Info, Sample, masters, word
 from probes.redis.settings import RedisParameters
 
 _DOWN = {
@@ -43,7 +43,7 @@ def judge(sample: Sample, params: RedisParameters) -> Iterator[Check]:
     for name in judged:
         suffix = f" {name}" if len(judged) > 1 else ""
         yield _master(name, watched[name], suffix)
-        yield from _replicas(name, watched[name], suffix, params)
+        yield from _replicas(name, sample.replicas.get(name), suffix, params)
         yield _quorum(name, sample.quorums.get(name, ""), suffix)
 
 
@@ -58,9 +58,16 @@ def _master(name: str, told: Info, suffix: str) -> Check:
     return word(f"master{suffix}", status, "ok", (line, hint))
 
 
-def _replicas(name: str, told: Info, suffix: str, params: RedisParameters) -> Iterator[Check]:
-    count = number(told, "slaves")
-    if count is None or not params.replicas:
+def _replicas(name: str, count: int | None, suffix: str, params: RedisParameters) -> Iterator[Check]:
+    if not params.replicas:
+        return
+    if count is None:
+        # INFO counts those that were ever seen, dead ones too.
+        line = f"To ask which replicas of {name} are in step is not permitted."
+        hint = "Allow it: ACL SETUSER <user> +sentinel|slaves."
+        yield Check(
+            name=f"replicas{suffix}", verdict=Verdict.UNKNOWN, limit=params.replicas, message=line, hint=hint
+        )
         return
     enough = count >= params.replicas
     yield Check(
@@ -68,10 +75,10 @@ def _replicas(name: str, told: Info, suffix: str, params: RedisParameters) -> It
         verdict=Verdict.PASS if enough else Verdict.FAIL,
         observed=count,
         limit=params.replicas,
-        message=f"Master {name} has {count:.0f} of {params.replicas} expected replicas.",
+        message=f"Master {name} has {count} of {params.replicas} expected replicas in step.",
         hint=""
         if enough
-        else f"Start the missing ones: SENTINEL REPLICAS {name} lists those that are known.",
+        else f"Start the missing ones: SENTINEL REPLICAS {name} tells what it knows of each.",
     )
 
 

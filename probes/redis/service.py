@@ -16,7 +16,10 @@ _RECENT = 900.0
 _REFUSALS = {
     "MISCONF": SAVE_AGAIN,
     "LOADING": "Wait until it has loaded its data, then look again.",
-    "BUSY": "End the script: SCRIPT KILL; if it has already written, SHUTDOWN NOSAVE.",
+    "BUSY": (
+        "End the script: SCRIPT KILL; if it has already written, only SHUTDOWN NOSAVE does, which loses what"
+        " is not saved."
+    ),
     "MASTERDOWN": (
         "Repair the link to its master, or let it serve old data: CONFIG SET replica-serve-stale-data yes."
     ),
@@ -29,7 +32,7 @@ _UNWRITTEN = {
     ),
     "READONLY": (
         "A write was refused: this is a read-only replica.",
-        "Give the address of its master, or make it one: REPLICAOF NO ONE.",
+        "Give the address of its master: INFO replication names it.",
     ),
     "MISCONF": ("A write was refused because the last snapshot failed.", SAVE_AGAIN),
     "CLUSTERDOWN": (
@@ -95,6 +98,9 @@ def judge(sample: Sample, params: RedisParameters, memory: Memory) -> Iterator[C
 
 def _clients(info: Info, params: RedisParameters) -> Iterator[Check]:
     connected, most = number(info, "connected_clients"), params.maxclients or number(info, "maxclients")
+    if connected is not None:
+        # The server counts these against maxclients too, but does not tell them as clients.
+        connected += sum(number(info, field) or 0 for field in ("connected_slaves", "cluster_connections"))
     if connected is None or not most:
         yield Check(
             name="clients",
@@ -126,6 +132,12 @@ def _blocked(info: Info, params: RedisParameters) -> Iterator[Check]:
 
 def _latency(sample: Sample, params: RedisParameters) -> Iterator[Check]:
     if not sample.pings:
+        if not sample.refusal and not sample.may_ping:
+            line, hint = (
+                "PING is not permitted, so nothing is known of the latency.",
+                "Allow it: ACL SETUSER <user> +ping.",
+            )
+            yield Check(name="latency", verdict=Verdict.UNKNOWN, unit="ms", message=line, hint=hint)
         return
     slowest, middle = max(sample.pings), statistics.median(sample.pings)
     figures = f"{len(sample.pings)} PINGs took {middle:.1f} ms (median), at most {slowest:.1f} ms"

@@ -34,6 +34,8 @@ class RedisParameters(Parameters, frozen=True):
         system_memory_fail: Resident memory in % of the machine's, or of the server's cgroup where it runs on
             this machine, where `maxmemory` sets no bound below that. The kernel's out-of-memory killer goes
             by resident memory; 80 leaves room for the copy that a snapshot makes.
+        resident_warn: The same where `maxmemory` does set such a bound: buffers and fragmentation come on top
+            of it. 90, a house value, as a server that keeps to a common 75 % of its machine has room below.
         expiring_warn: A cache should have at least this share of keys with an expiry, in %, for the others
             stay until they are evicted: under `volatile-*` and `noeviction` never. 50 is half of them. It
             does not hold where an `allkeys-*` policy works against a `maxmemory`: there Redis' own manual
@@ -89,6 +91,7 @@ class RedisParameters(Parameters, frozen=True):
     memory_warn: Limit = 75.0
     memory_fail: Limit = 90.0
     system_memory_fail: Limit = 80.0
+    resident_warn: Limit = 90.0
     expiring_warn: Limit = 50.0
     eviction_lag_warn: Duration = "0s"
     eviction_lag_fail: Duration = "1s"

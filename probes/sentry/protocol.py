@@ -17,7 +17,7 @@ from probes.outcome import CannotTell, Reason
 from probes.sentry.client import AGENT, Answer, Client, host_of
 
 TITLE = "gonogo probe: error tracking takes events"
-_HOSTED = ".sentry.io"
+_HOSTED = "sentry.io"
 _ASIDE_S = 5.0
 """How long an answer is worth waiting for that the verdict does not hang on."""
 
@@ -153,7 +153,7 @@ def health_pages(dsn: Dsn, api: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
     Sentry's hosted service has none.
     """
-    if not dsn.host.endswith(_HOSTED):
+    if not _is_hosted(dsn):
         web = api_base(dsn, api)
         yield "health", (f"{web}/_health/?full", f"{web}/health/ready")
         yield "relay health", (f"{api_base(dsn, '')}/api/relay/healthcheck/ready/",)
@@ -175,12 +175,17 @@ def find_health(client: Client, dsn: Dsn, api: str, patience: float) -> Iterator
                 break
 
 
+def _is_hosted(dsn: Dsn) -> bool:
+    # Older DSNs name the domain itself.
+    return f".{dsn.host}".endswith(f".{_HOSTED}")
+
+
 def api_base(dsn: Dsn, given: str) -> str:
     """Return the address below which the API lies: the given one, or what follows from the DSN."""
     if given.strip():
         return re.sub(r"(/api(/canonical)?/0)?/*$", "", given.strip())
     # o1.ingest.de.sentry.io takes events in, de.sentry.io answers for them.
-    host = re.sub(r"^.*\bingest\.", "", dsn.netloc) if dsn.host.endswith(_HOSTED) else dsn.netloc
+    host = re.sub(r"^.*\bingest\.", "", dsn.netloc) if _is_hosted(dsn) else dsn.netloc
     return f"{dsn.scheme}://{host}{dsn.path}".rstrip("/")
 
 
@@ -309,7 +314,7 @@ class BugsinkApi(Api):
 def api_of(client: Client, dsn: Dsn, token: str, *, api: str, organization: str, project: str) -> Api:
     """Return Sentry's API where an organization is given or part of the DSN, else Bugsink's."""
     base = api_base(dsn, api)
-    if not organization and dsn.host.endswith(_HOSTED):
+    if not organization and _is_hosted(dsn):
         organization = dsn.org_id or ""
     if organization:
         return SentryApi(client, dsn, token, base, organization=organization, project=project)

@@ -86,7 +86,7 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "probe that does not import": (
         f'{ITEM}[items.probe]\nuse = "test-broken"\n',
         9,
-        ("'cache'", "test-broken", "does not import"),
+        ("'cache'", "test-broken", "cannot be loaded"),
     ),
     "unknown parameter": (f"{PROBE}cuont = 3\n", 11, ("'cache'", "test-async", "'cuont'", "'count'")),
     "parameter of a wrong type": (

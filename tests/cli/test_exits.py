@@ -189,7 +189,7 @@ PROBE: dict[str, Row] = {
         "gone/file cannot be written",
     ),
     "unknown probe": (plain, ("probe", "rediz"), USAGE, "no probe is called 'rediz'; there are .*redis"),
-    "probe that does not import": (plain, ("probe", "test-broken"), USAGE, "does not import"),
+    "probe that does not import": (plain, ("probe", "test-broken"), USAGE, "cannot be loaded"),
     "unknown key": (plain, ("probe", "test-async", "cuont=3"), USAGE, "unknown key 'cuont'.*'count'"),
     "wrong type": (plain, ("probe", "test-async", "count=three"), USAGE, "count"),
     "wrong length of time": (plain, ("probe", "test-async", "timeout=soon"), USAGE, "timeout.*'soon'"),

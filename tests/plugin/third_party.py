@@ -1,15 +1,20 @@
 """Probes as a third party would install them, that can be told to misbehave."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probes.outcome import CannotTell, Check, Memory, Outcome, Reason, Verdict, conclude
 from probes.parameters import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Misbehaviour(Parameters, frozen=True):
@@ -45,8 +50,13 @@ def _say(verdict: Verdict, text: str) -> Outcome:
 
 
 def _count(params: Misbehaviour, memory: Memory) -> Outcome:
-    """Fail until it has been run often enough."""
+    """Fail until it has been run often enough, by its memory or, over several attempts, by its file."""
     runs = int(memory.get("runs", 0)) + 1
+    if params.file:
+        with Path(params.file).open("a+") as note:
+            note.write("run\n")
+            note.seek(0)
+            runs = len(note.readlines())
     verdict = Verdict.PASS if runs >= params.count else Verdict.FAIL
     line = Check(name="runs", verdict=verdict, observed=runs, message=f"Run {runs}.", hint="Wait.")
     return conclude([line], f"Run {runs}.", memory={"runs": runs})
@@ -58,6 +68,8 @@ def _odd(params: Misbehaviour) -> Outcome:
         case "contradict":
             line = Check(name="database", verdict=Verdict.FAIL, message="gone")
             return Outcome(verdict=Verdict.PASS, summary="fine", checks=(line,))
+        case "text verdict":
+            return Outcome(verdict="pass", summary="fine")  # type: ignore[arg-type]  # a third party's mistake
         case "surrogate":
             return _say(Verdict.FAIL, "file \udce9 is damaged")
         case "nan":
@@ -114,7 +126,7 @@ def blocks(params: Misbehaviour, memory: Memory) -> Outcome:
             while len(Path(params.file).read_text().split()) < 2:
                 time.sleep(0.01)
             time.sleep(600)
-        case "contradict" | "surrogate" | "nan" | "text-metric":
+        case "contradict" | "text verdict" | "surrogate" | "nan" | "text-metric":
             return _odd(params)
         case "huge":
             return _say(Verdict.PASS, "x" * params.count)
@@ -134,6 +146,20 @@ async def waits(params: Misbehaviour, memory: Memory) -> Outcome:
             return None  # type: ignore[return-value]  # a third party's mistake
         case "sleep":
             await asyncio.sleep(600)
-        case "contradict" | "surrogate" | "nan" | "text-metric":
+        case "linger":
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(600)
+        case "exit":
+            sys.exit(3)
+        case "cancel":
+            other = asyncio.create_task(asyncio.sleep(600))
+            other.cancel()
+            await other
+        case "contradict" | "text verdict" | "surrogate" | "nan" | "text-metric":
             return _odd(params)
     return _say(Verdict.PASS, params.text)
+
+
+def hides(params: Misbehaviour, memory: "Mapping[str, float]") -> Outcome:
+    """Have a type that only a type checker can see."""
+    return _say(Verdict.PASS, f"{params.text} {memory}")

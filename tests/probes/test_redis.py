@@ -17,6 +17,7 @@ from probes.outcome import Check, Outcome, Reason, Verdict
 from probes.parameters import convert
 from probes.redis import RedisParameters
 from probes.redis.bounds import memory_bound
+from probes.redis.memory import more_memory
 from probes.redis.rates import Growth, judge
 from probes.runner import Runner
 from tests.servers.redis_server import (
@@ -100,14 +101,6 @@ async def test_a_user_who_may_only_ping_and_read_info_suffices(start: Start, run
     server.run("ACL", "SETUSER", "watch", "on", ">pa/ss", "resetkeys", "-@all", "+ping", "+info")
     outcome = await run_probe("redis", url=f"redis://watch:pa%2Fss@127.0.0.1:{server.port}/0", **PATIENT)
     assert outcome.verdict is Verdict.PASS
-
-
-async def test_without_ping_only_the_latency_is_left_out(start: Start, run_probe: RunProbe) -> None:
-    server = start(*BOUNDED)
-    server.run("ACL", "SETUSER", "watch", "on", ">watching", "resetkeys", "-@all", "+info")
-    outcome = await run_probe("redis", url=f"redis://watch:watching@127.0.0.1:{server.port}", **PATIENT)
-    assert outcome.verdict is Verdict.PASS
-    assert "latency" not in {check.name for check in outcome.checks}
 
 
 async def test_a_server_without_config_is_judged_all_the_same(start: Start, run_probe: RunProbe) -> None:
@@ -684,8 +677,10 @@ async def test_a_certificate_file_that_is_not_there_is_a_matter_of_configuration
 
 
 @contextlib.asynccontextmanager
-async def scripted(info: str, refused: bytes = b"") -> AsyncIterator[str]:
-    """Answer HELLO and PING, and INFO with this text, or refuse every command with this line."""
+async def scripted(
+    info: str, refused: bytes = b"", config: bytes = b"-ERR unknown command 'CONFIG'\r\n"
+) -> AsyncIterator[str]:
+    """Answer HELLO and PING, INFO and CONFIG with these, or refuse every command with this line."""
 
     serving: set[asyncio.Task[None]] = set()
 
@@ -703,6 +698,8 @@ async def scripted(info: str, refused: bytes = b"") -> AsyncIterator[str]:
                     writer.write(refused)
                 elif words[0] == b"HELLO":
                     writer.write(b"%1\r\n$5\r\nproto\r\n:3\r\n")
+                elif words[0] == b"CONFIG":
+                    writer.write(config)
                 elif words == [b"INFO", b"all"]:
                     writer.write(b"-ERR syntax error\r\n")
                 elif words[0] == b"INFO":
@@ -725,6 +722,13 @@ async def test_limits_that_the_server_does_not_tell_are_unknown_until_declared(r
     assert (outcome.verdict, bad(outcome)) == (Verdict.UNKNOWN, {"clients": Verdict.UNKNOWN})
     assert "maxclients" in outcome.hint
     assert declared.verdict is Verdict.PASS
+
+
+async def test_an_older_server_is_asked_for_its_client_limit(run_probe: RunProbe) -> None:
+    sparse = "redis_version:6.0.0\r\nconnected_clients:5\r\nused_memory:1000\r\nmaxmemory:100000\r\n"
+    async with scripted(sparse, config=b"%1\r\n$10\r\nmaxclients\r\n$3\r\n100\r\n") as url:
+        outcome = await run_probe("redis", url=url, **PATIENT)
+    assert (outcome.verdict, line(outcome, "clients").observed) == (Verdict.PASS, 5)
 
 
 async def test_a_server_that_tells_nothing_is_never_a_pass(run_probe: RunProbe) -> None:
@@ -982,6 +986,18 @@ async def test_memory_is_judged_against_the_cgroup(
     assert bad(outcome) == {"memory": Verdict.FAIL}
 
 
+async def test_resident_memory_is_judged_where_maxmemory_is_a_bound_too(
+    start: Start, run_probe: RunProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start("--maxmemory", "3mb")
+    resident = server.run("INFO", "memory")["used_memory_rss"]
+    monkeypatch.setattr("probes.redis.bounds.cgroup_limit", lambda _: int(resident * 1.05))
+    outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert bad(outcome) == {"resident memory": Verdict.WARN}
+    outcome = await run_probe("redis", url=server.url, **PATIENT, resident_warn=100)
+    assert outcome.verdict is Verdict.PASS
+
+
 # Slow commands, snapshots and writes
 
 
@@ -1058,3 +1074,45 @@ async def test_each_master_of_a_sentinel_has_lines_of_its_own(
     assert {"master good", "quorum good", "master bad"} < {check.name for check in outcome.checks}
     assert one.verdict is Verdict.PASS
     assert line(one, "quorum").observed == "OK"
+
+
+async def test_a_sentinel_is_asked_which_replicas_are_in_step(start: Start, run_probe: RunProbe) -> None:
+    master = start(*BOUNDED)
+    sentinel = start(sentinel=f"sentinel monitor main 127.0.0.1 {master.port} 1\n")
+    sentinel.run(
+        "ACL", "SETUSER", "watch", "on", ">watching", "-@all", "+ping", "+info", "+sentinel|ckquorum"
+    )
+    url = f"redis://watch:watching@127.0.0.1:{sentinel.port}"
+    outcome = await run_probe("redis", url=url, replicas=1, **PATIENT)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+    assert "+sentinel|slaves" in line(outcome, "replicas").hint
+
+
+# Clients
+
+
+async def test_replicas_count_against_maxclients_as_the_server_counts_them(
+    start: Start, run_probe: RunProbe
+) -> None:
+    server = start(*BOUNDED, "--maxclients", "10")
+    with contextlib.ExitStack() as held:
+        for _ in range(8):
+            replica = held.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            replica.sendall(b"PSYNC ? -1\r\n")
+            assert replica.recv(1) == b"+"
+        outcome = await run_probe("redis", url=server.url, **PATIENT)
+    assert line(outcome, "clients").verdict is Verdict.WARN
+    assert line(outcome, "clients").observed == 90
+
+
+def test_no_hint_asks_for_more_than_the_machine_has() -> None:
+    info = {"total_system_memory": 16 * 2**30, "maxmemory": 12 * 2**30}
+    assert "CONFIG SET" not in more_memory(info)
+    assert more_memory({**info, "maxmemory": 8 * 2**30}) == "CONFIG SET maxmemory 12288mb"
+
+
+async def test_without_ping_the_latency_is_unknown(start: Start, run_probe: RunProbe) -> None:
+    server = start(*BOUNDED)
+    server.run("ACL", "SETUSER", "watch", "on", ">watching", "resetkeys", "-@all", "+info")
+    outcome = await run_probe("redis", url=f"redis://watch:watching@127.0.0.1:{server.port}", **PATIENT)
+    assert (outcome.reason, bad(outcome)) == (Reason.FORBIDDEN, {"latency": Verdict.UNKNOWN})

@@ -296,8 +296,10 @@ async def test_a_probe_is_told_what_its_last_run_kept(runner: Runner, use: str) 
 
 
 @pytest.mark.parametrize("use", ["test-async", "test-blocking"])
-async def test_a_pass_on_a_retry_says_so(run_probe: RunProbe, use: str) -> None:
-    outcome = await run_probe(use, do="count", count=3, retries=4, retry_wait="1ms")
+async def test_a_pass_on_a_retry_says_so(run_probe: RunProbe, tmp_path: Path, use: str) -> None:
+    outcome = await run_probe(
+        use, do="count", file=str(tmp_path / "runs"), count=3, retries=4, retry_wait="1ms"
+    )
     assert outcome.verdict is Verdict.PASS
     assert outcome.summary == "Run 3. Passed on attempt 3 of 5."
     attempts = outcome.checks[0]
@@ -310,8 +312,9 @@ async def test_without_being_asked_nothing_is_retried(run_probe: RunProbe) -> No
     assert (outcome.verdict, outcome.memory) == (Verdict.FAIL, {"runs": 1})
 
 
-async def test_a_probe_that_never_passes_has_its_last_outcome(run_probe: RunProbe) -> None:
-    outcome = await run_probe("test-async", do="count", count=9, retries=2, retry_wait="1ms")
+async def test_a_probe_that_never_passes_has_its_last_outcome(run_probe: RunProbe, tmp_path: Path) -> None:
+    runs = str(tmp_path / "runs")
+    outcome = await run_probe("test-async", do="count", file=runs, count=9, retries=2, retry_wait="1ms")
     assert (outcome.verdict, outcome.summary, outcome.hint) == (Verdict.FAIL, "Run 3.", "Wait.")
 
 
@@ -336,3 +339,40 @@ async def test_a_run_can_be_cancelled_while_it_waits_for_its_next_attempt(runner
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
+
+
+async def test_a_probe_that_swallows_its_end_is_late_all_the_same(run_probe: RunProbe) -> None:
+    outcome = await run_probe("test-async", do="linger", timeout="50ms")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_verdict_that_is_a_mere_text_is_held_to_the_same_rules(run_probe: RunProbe, use: str) -> None:
+    outcome = await run_probe(use, do="text verdict")
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+
+
+@pytest.mark.parametrize("do", ["exit", "cancel"])
+async def test_a_probe_cannot_end_the_program(run_probe: RunProbe, do: str) -> None:
+    outcome = await run_probe("test-async", do=do)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_run_that_could_not_tell_forgets_nothing(runner: Runner, use: str) -> None:
+    outcome = await runner.run(use, {"do": "sleep", "timeout": "50ms"}, {"runs": 7})
+    assert (outcome.verdict, outcome.memory) == (Verdict.UNKNOWN, {"runs": 7})
+
+
+async def test_each_attempt_is_told_what_the_last_run_kept(runner: Runner) -> None:
+    raw = {"do": "count", "count": 9, "retries": 2, "retry_wait": "1ms"}
+    assert (await runner.run("test-async", raw, {"runs": 4})).memory == {"runs": 5}
+
+
+@pytest.mark.parametrize(
+    ("use", "word"), [("test-hidden", "'Mapping' is not defined"), ("test-twice", "several packages")]
+)
+async def test_a_probe_that_cannot_be_loaded_is_unknown(run_probe: RunProbe, use: str, word: str) -> None:
+    outcome = await run_probe(use)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
+    assert word in outcome.summary

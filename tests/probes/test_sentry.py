@@ -446,8 +446,9 @@ async def test_health_pages_are_asked_before_the_event_and_without_the_token(run
     assert TOKEN not in repr(requests[:4])
 
 
-def test_hosted_sentry_is_asked_for_no_health_page() -> None:
-    dsn = protocol.parse("https://k@o1.ingest.de.sentry.io/2")
+@pytest.mark.parametrize("host", ["o1.ingest.de.sentry.io", "sentry.io"])
+def test_hosted_sentry_is_asked_for_no_health_page(host: str) -> None:
+    dsn = protocol.parse(f"https://k@{host}/2")
 
     assert list(protocol.health_pages(dsn, "")) == []
 

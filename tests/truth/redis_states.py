@@ -529,6 +529,18 @@ def sentinel_replica_missing(folder: Path) -> State:
         yield ask(sentinel, replicas=1)
 
 
+@row("redis", "Sentinel whose master's only replica has died", "fail replicas")
+def sentinel_replica_dead(folder: Path) -> State:
+    with watched(folder) as (sentinel, master):
+        sentinel.run("SENTINEL", "SET", "main", "down-after-milliseconds", "200")
+        with sentinel.client() as client:
+            with redis_server(folder / "replica", *BOUNDED, "--replicaof", f"127.0.0.1 {master.port}"):
+                # It learns of replicas from the master, whom it asks every 10 s.
+                until(lambda: client.sentinel_slaves("main"), 30)
+            until(lambda: client.sentinel_slaves("main")[0]["is_sdown"])
+        yield ask(sentinel, replicas=1)
+
+
 @row("redis", "Sentinel that watches nothing", "fail master")
 def sentinel_of_nothing(folder: Path) -> State:
     with redis_server(folder, sentinel="") as sentinel:
