@@ -16,6 +16,8 @@ MOUNT = Path("/sys/fs/cgroup")
 """Where the groups are mounted."""
 
 _NO_LIMIT = 2**60
+_DROPPED = ("inactive_file", "active_file", "slab_reclaimable")
+"""What `MemAvailable` takes as available for the whole machine too."""
 
 
 class Room(NamedTuple):
@@ -33,11 +35,13 @@ class Quota(NamedTuple):
         cores: How many processors' time the group may use.
         periods: The periods so far in which it wanted to run.
         throttled: Those in which it used up its time and had to wait.
+        group: Which group it is; the counters of another one say nothing about this one.
     """
 
     cores: float
     periods: int
     throttled: int
+    group: str = ""
 
 
 def memory_rooms(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Room]:
@@ -48,9 +52,8 @@ def memory_rooms(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Roo
             limit = _read(folder / ("memory.max" if second else "memory.limit_in_bytes"))
             usage = int(_read(folder / ("memory.current" if second else "memory.usage_in_bytes")))
             # Cached files count as usage, but the kernel drops them before it ends anything.
-            cache = _table(folder / "memory.stat").get(
-                "inactive_file" if second else "total_inactive_file", 0
-            )
+            stat = _table(folder / "memory.stat")
+            cache = sum(stat.get(name if second else f"total_{name}", 0) for name in _DROPPED)
             total = _NO_LIMIT if limit == "max" else int(limit)
         except (OSError, ValueError):
             continue
@@ -71,7 +74,9 @@ def cpu_quotas(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Quota
             stat = _table(folder / "cpu.stat")
             if quota not in {"max", "-1"}:
                 cores = int(quota) / int(period)
-                quotas.append(Quota(cores, stat["nr_periods"], stat["nr_throttled"]))
+                place = folder.stat()
+                group = f"{place.st_dev}:{place.st_ino}"
+                quotas.append(Quota(cores, stat["nr_periods"], stat["nr_throttled"], group))
         except (OSError, ValueError, LookupError, ZeroDivisionError):
             continue
     return quotas

@@ -4,17 +4,24 @@ What keeps a probe from its answer is `unknown` with a reason; only a wrong answ
 """
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import certifi
 
 from probes.outcome import CannotTell, Reason
+from probes.parameters import FOLDER
+
+T = TypeVar("T")
 
 _MAX_PORT = 65535
 _ADDRESS = re.compile(
@@ -33,6 +40,10 @@ _NO_TLS = frozenset(
 )
 # What it says when the two sides have no version of TLS in common.
 _TOO_OLD = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "SSLV3_ALERT_PROTOCOL_VERSION"})
+
+
+# Many that read all of the system's authorities at once would leave the loop no processor.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Address(NamedTuple):
@@ -111,6 +122,44 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     return context
 
 
+async def trusted(ca_file: str, wait: float) -> ssl.SSLContext:
+    """Return what `trusting` does, without holding up the loop: all authorities take a tenth of a second.
+
+    Raises:
+        CannotTell: With `config`, also if the file cannot be read in time.
+    """
+    path = str(FOLDER.get() / ca_file) if ca_file else ""
+
+    def read() -> ssl.SSLContext:
+        # A file that never ends holds up its own probe alone.
+        with contextlib.nullcontext() if path else _ONE_AT_A_TIME:
+            return trusting(path)
+
+    try:
+        async with asyncio.timeout(wait):
+            return await asyncio.wrap_future(aside(read))
+    except TimeoutError:
+        message = "The authorities to trust could not be read in time."
+        hint = "Name a regular file as ca_file, on a disk that answers."
+        raise CannotTell(Reason.CONFIG, message, hint) from None
+
+
+def aside(call: Callable[[], T]) -> Future[T]:
+    """Make a call that may block in a thread that nobody's end waits for, as it does for the loop's own."""
+    answer: Future[T] = Future()
+    # From now on it cannot be cancelled: the thread always has somewhere to put its answer.
+    answer.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except Exception as error:  # noqa: BLE001  # raised again where it is awaited
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True, name="probe").start()
+    return answer
+
+
 def anybody() -> ssl.SSLContext:
     """Return a context that talks TLS with any server, to find out what it is. Nothing is told to it."""
     context = ssl.create_default_context()
@@ -140,10 +189,11 @@ async def addresses(place: Address, wait: float) -> list[tuple[socket.AddressFam
     """
     try:
         async with asyncio.timeout(wait):
-            return [(socket.AF_UNIX, place.path)] if place.path else await _resolve(place)
+            if place.path:
+                return [(socket.AF_UNIX, place.path)]
+            return await asyncio.wrap_future(aside(partial(resolve, place.host, place.port)))
     except TimeoutError:
-        message = f"The name {place.host} was not resolved in time."
-        raise CannotTell(Reason.DNS, message, "Check the name service.") from None
+        raise unresolved(place.host) from None
     except (OSError, UnicodeError) as error:
         raise obstacle(error, str(place)) from None
 
@@ -223,21 +273,25 @@ async def speaks_tls(place: Address, wait: float) -> bool:
     return True
 
 
-async def _resolve(place: Address) -> list[tuple[socket.AddressFamily, Any]]:
-    """Look a name up in a thread that nobody's end waits for, as it does for the loop's own threads."""
-    answer: Future[list[tuple[socket.AddressFamily, Any]]] = Future()
-    # From now on it cannot be cancelled: the thread always has somewhere to put its answer.
-    answer.set_running_or_notify_cancel()
+def ascii_host(url: str) -> str:
+    """Write an international host name in an address as name servers know it: `xn--…` (RFC 3490).
 
-    def look() -> None:
-        try:
-            lines = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-            answer.set_result([(line[0], line[4]) for line in lines])
-        except (OSError, UnicodeError) as error:
-            answer.set_exception(error)
+    Raises:
+        ValueError: If it cannot be one.
+    """
+    host = urlsplit(url).netloc.rpartition("@")[2].partition(":")[0]
+    return url if host.isascii() else url.replace(host, host.encode("idna").decode(), 1)
 
-    threading.Thread(target=look, daemon=True, name="name lookup").start()
-    return await asyncio.wrap_future(answer)
+
+def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
+    """Look a name up. It may take long, and no signal ends it."""
+    lines = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(line[0], line[4]) for line in lines]
+
+
+def unresolved(host: str) -> CannotTell:
+    """Return the doubt about a name for which the name service has no answer in time."""
+    return CannotTell(Reason.DNS, f"The name {host} was not resolved in time.", "Check the name service.")
 
 
 def obstacle(error: Exception, where: str, doing: str = "connection") -> CannotTell:

@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -21,6 +23,10 @@ def seconds(duration: str) -> float:
     """Return a `Duration` in seconds."""
     unit = duration.lstrip("0123456789.")
     return float(duration.removesuffix(unit)) * _SECONDS[unit]
+
+
+FOLDER: ContextVar[Path] = ContextVar("folder", default=Path())
+"""What relative paths are relative to. A probe in a process of its own runs there; one on the loop cannot."""
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from probes import registry
 from probes.clean import clean, secrets_of
 from probes.forkserver import expect_outcome
 from probes.outcome import CannotTell, Check, Memory, Outcome, Reason, Verdict, now, unknown
-from probes.parameters import Expanded, Parameters, convert, expand, seconds
+from probes.parameters import FOLDER, Expanded, Parameters, convert, expand, seconds
 from probes.registry import BrokenProbeError, Probe, ProbeNotFoundError
 from probes.workers import Workers, late
 
@@ -26,6 +26,10 @@ MAX_WAITING = 64
 
 # Reasons that a better address, path or credential in the environment could cure.
 _CURABLE = frozenset(Reason) - {Reason.CRASHED, Reason.INTERNAL, Reason.LIMIT}
+
+
+# What another attempt would find again.
+_NOT_CURED = {Reason.CONFIG, Reason.INTERNAL}
 
 
 class Runner:
@@ -98,14 +102,15 @@ class Runner:
     async def _retry(
         self, probe: Probe, given: Parameters, first: Outcome, memory: Memory, secrets: tuple[str, ...]
     ) -> Outcome:
-        """Look again until a pass, as often as asked. It would cure no wrong parameter and no bug.
+        """Look again until a pass, as often as asked. It would cure no bug, and no parameter that is wrong.
 
         Each attempt is told what the last run kept, not what the last attempt did: what grew between two runs
         did grow, however often one looks.
         """
         outcome = first
         for attempt in range(2, given.retries + 2):
-            if outcome.verdict is Verdict.PASS or outcome.reason in {Reason.CONFIG, Reason.INTERNAL}:
+            # With a line of evidence it did look, as a plugin does that says it is set up wrongly.
+            if outcome.verdict is Verdict.PASS or (outcome.reason in _NOT_CURED and not outcome.checks):
                 break
             before = outcome
             await asyncio.sleep(seconds(given.retry_wait))
@@ -121,6 +126,7 @@ class Runner:
             values = msgspec.to_builtins(given)
             return await self._workers.run(probe.name, values, memory, str(self._folder), deadline)
         limit = asyncio.timeout(deadline)
+        folder = FOLDER.set(self._folder)
         try:
             async with limit:
                 found = await cast("Awaitable[Outcome]", probe.function(*probe.arguments(given, memory)))
@@ -135,6 +141,8 @@ class Runner:
             outcome = probe.bug(error)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever goes wrong in a probe is its outcome
             outcome = probe.bug(error)
+        finally:
+            FOLDER.reset(folder)
         # Whatever it still said: a probe may have swallowed the cancellation.
         return late(deadline) if limit.expired() else outcome
 

@@ -60,12 +60,11 @@ class TcpParameters(Parameters, frozen=True, kw_only=True):
 async def probe(params: TcpParameters) -> Outcome:
     """Connect, send, and read until the expected text is there."""
     place = network.address(params.address)
-    context = network.trusting(params.ca_file) if params.tls else None
-    name = network.name_to_prove(place, params.server_name) if context else ""
+    name = network.name_to_prove(place, params.server_name) if params.tls else ""
     clock = asyncio.get_running_loop().time
-    wait = _SHARE * seconds(params.timeout)
-    ends = clock() + wait
-    sock, took = await network.connect(place, wait)
+    ends = clock() + _SHARE * seconds(params.timeout)
+    context = await network.trusted(params.ca_file, ends - clock()) if params.tls else None
+    sock, took = await network.connect(place, ends - clock())
     checks = [_connected(took * 1000, params, str(place))]
     try:
         stream = await network.stream(sock, context, name, ends - clock())

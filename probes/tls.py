@@ -76,8 +76,9 @@ async def probe(params: TlsParameters) -> Outcome:
     """Shake hands and judge the certificate."""
     place = network.address(params.address, port=443)
     name = network.name_to_prove(place, params.server_name)
-    context = network.trusting(params.ca_file)
-    ends = asyncio.get_running_loop().time() + 0.8 * seconds(params.timeout)
+    clock = asyncio.get_running_loop().time
+    ends = clock() + 0.8 * seconds(params.timeout)
+    context = await network.trusted(params.ca_file, ends - clock())
     objections: Objections = {}
     try:
         seen = await _look(place, name, context, objections, ends)
@@ -89,7 +90,7 @@ async def probe(params: TlsParameters) -> Outcome:
         raise network.obstacle(error, str(place), "TLS handshake") from None
     checks = [
         _accepted(_CHAIN, "trusted", "Its chain leads to a trusted authority.", objections),
-        _accepted("host name", name, f"It is issued for {name}.", objections),
+        *_named(seen, name, objections),
         *_dates(seen, objections, params),
     ]
     metrics = {}
@@ -158,29 +159,45 @@ def _accepted(check: str, observed: str, message: str, objections: Objections) -
     return Check(name=check, verdict=Verdict.FAIL, observed=words, message=message, hint=network.cure(error))
 
 
+def _named(seen: _Certificate | None, name: str, objections: Objections) -> Iterator[Check]:
+    # Where the look ended before the name was compared there is nothing to tell.
+    if seen or "host name" in objections:
+        yield _accepted("host name", name, f"It is issued for {name}.", objections)
+
+
 def _dates(seen: _Certificate | None, objections: Objections, params: TlsParameters) -> Iterator[Check]:
     now = time.time()
+    if not seen:
+        for check in ("valid from", "expiry"):
+            if check in objections:
+                yield _accepted(check, "", "", objections)
+        return
     since = _accepted(
         "valid from", _date(seen, "starts"), f"It is valid since {_date(seen, 'starts')}.", objections
     )
-    if seen and seen.starts > now:
+    if seen.starts > now:
         message = f"It is valid only from {_date(seen, 'starts')} on, in {span(seen.starts - now)}."
         since = msgspec.structs.replace(since, observed=_date(seen, "starts"), message=message)
     yield since
-    expired = "expiry" in objections
-    if seen and (seen.ends <= now or not expired):
-        left = seen.ends - now
-        words = (
-            f"The certificate expires in {span(left)}"
-            if left > 0
-            else f"The certificate expired {span(-left)} ago"
+    if seen.ends > now and "expiry" in objections:
+        yield msgspec.structs.replace(
+            _accepted("expiry", "", "", objections),
+            message=f"Another certificate of its chain has expired; its own is good until {_date(seen)}.",
+            hint="Serve the current intermediate certificates, or correct the file of ca_file.",
         )
-        limits = (params.days_warn, params.days_fail)
-        advice = "Renew the certificate, and reload the server so that it serves the new one"
-        words = f"{words}, on {_date(seen)}"
-        yield held("expiry", left / _DAY, limits, (words, advice), unit="d", falling=True)
-    elif expired:
-        yield _accepted("expiry", "", "", objections)
+        return
+    left = seen.ends - now
+    words = f"expires in {span(left)}" if left > 0 else f"expired {span(-left)} ago"
+    limits = (params.days_warn, params.days_fail)
+    advice = "Renew the certificate, and reload the server so that it serves the new one"
+    yield held(
+        "expiry",
+        left / _DAY,
+        limits,
+        (f"The certificate {words}, on {_date(seen)}", advice),
+        unit="d",
+        falling=True,
+    )
 
 
 def _date(seen: _Certificate | None, which: Literal["starts", "ends"] = "ends") -> str:

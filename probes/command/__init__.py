@@ -5,7 +5,8 @@ says nothing about what was to be checked, and is `unknown`. Performance data be
 figures for trends; they neither lighten nor outweigh the exit code.
 
 A program that has more to say writes one JSON object to standard output, with the fields of
-`probes.outcome.Outcome`, of which `verdict` and `summary` must be there:
+`probes.outcome.Outcome`, of which `verdict` and `summary` must be there; a pass has at least one check, and
+an unknown verdict a `reason`. Nothing else may be on standard output:
 
     {"verdict": "warn", "summary": "Two of three replicas answer.", "hint": "Start the third.",
      "checks": [{"name": "replicas", "verdict": "warn", "observed": 2, "limit": 3, "message": "2 of 3."}],
@@ -16,6 +17,7 @@ an object: `command = ["ssh", "db1", "gonogo", "probe", "host", "--format", "jso
 """
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +32,9 @@ from probes.parameters import Parameters
 
 _VERDICTS = (Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN)
 _CANNOT_EXECUTE, _NOT_FOUND, _SIGNALLED = 126, 127, 128  # what a shell says
+# An object that begins a line, whatever was written before it.
+_OFFER = re.compile(r"^[ \t]*\{", re.MULTILINE)
+_SSH_FAILED = 255  # where it does not hand on the exit code of the program over there
 # The runner finds by it what has left its session.
 _ALWAYS_PASSED = "GONOGO_RUN"
 
@@ -93,13 +98,14 @@ def _judge(ended: process.Ended, name: str, most: int) -> Outcome:
             f"{name} wrote more than {size(most)} and was ended.",
             "Let it say less, or raise output_limit.",
         )
-    output = strip(ended.output.decode(errors="replace")).strip()
+    # What writes UTF-8 with a mark at its beginning means nothing by it.
+    output = strip(ended.output.decode(errors="replace").removeprefix("\ufeff")).strip()
     words = output or _last_line(ended.errors)
     if ended.code not in range(len(_VERDICTS)):
         return _strange(ended.code, name, words.partition("\n")[0])
     verdict = _VERDICTS[ended.code]
-    if output.startswith("{") and '"verdict"' in output:
-        return _offered(output, verdict, name, ended.code)
+    if (offer := _OFFER.search(output)) and '"verdict"' in output[offer.start() :]:
+        return _offered(output[offer.start() :], verdict, name, ended.code, output[: offer.start()].strip())
     said = plugin.read(words)
     text = said.text or f"{name} exited with {ended.code} and said nothing"
     hint = "" if verdict is Verdict.PASS else f"Act on what {name} says, or run it by hand to see more."
@@ -147,13 +153,20 @@ def _strange(code: int, name: str, words: str) -> Outcome:
         )
     if code == _CANNOT_EXECUTE:
         return unknown(Reason.FORBIDDEN, found, "Allow the program that it calls to be run: chmod +x.")
+    if name == "ssh" and code == _SSH_FAILED:
+        hint = "Make this user's login there work without a question: ssh -o BatchMode=yes HOST true."
+        return unknown(Reason.REFUSED, found, hint)
     hint = f"Let {name} exit as plugins do: 0 for pass, 1 for warn, 2 for fail, 3 if it cannot tell."
     return unknown(Reason.PROTOCOL, found, hint)
 
 
-def _offered(output: str, by_exit: Verdict, name: str, code: int) -> Outcome:
+def _offered(output: str, by_exit: Verdict, name: str, code: int, before: str) -> Outcome:
     """Read the outcome that the program wrote itself."""
     hint = f"Repair what {name} writes: a JSON object with the fields of an outcome."
+    if before:
+        # Whose outcome it is cannot be known: this program's, or that of another whose words it repeats.
+        line = f"{name} wrote an outcome, but not at the beginning of its output."
+        return unknown(Reason.PROTOCOL, line, "Let it write everything else to standard error.")
     try:
         found = msgspec.json.decode(output, type=Outcome)
     except msgspec.MsgspecError as error:

@@ -4,16 +4,18 @@ import time
 from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from probes.figures import held, span
 from probes.host.parameters import HostParameters
+from probes.network import ascii_host, aside
 from probes.outcome import CannotTell, Check, Reason
 from probes.parameters import seconds
 
 _PATIENCE = 5.0
-"""Seconds to wait for a connection, and as long again for an answer."""
+"""Seconds to wait for the answer; half of what the whole run is given."""
 
 
 def clock(params: HostParameters) -> Iterator[Check]:
@@ -23,7 +25,12 @@ def clock(params: HostParameters) -> Iterator[Check]:
         CannotTell: If the reference does not answer, or without a date.
     """
     host = _host(params.clock)
-    date, before, after = _ask(params.clock, host)
+    try:
+        # Neither a hung name lookup nor a server that drips may cost what the other checks have found.
+        date, before, after = aside(partial(_ask, params.clock, host)).result(_PATIENCE)
+    except TimeoutError:
+        hint = "Name a server that answers over HTTP, or repair it."
+        raise CannotTell(Reason.TIMEOUT, f"{host} does not answer.", hint) from None
     skew = offset(date, before, after)
     side = "behind" if skew > 0 else "ahead of"
     figures = (
@@ -54,6 +61,7 @@ def _host(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         port = f":{parts.port}" if parts.port else ""
+        ascii_host(url)
     except ValueError:
         _wrong()
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -78,7 +86,7 @@ def _ask(url: str, host: str) -> tuple[float, float, float]:
         try:
             answer = pool.request(
                 "HEAD",
-                url.strip(),
+                ascii_host(url.strip()),
                 redirect=False,
                 preload_content=False,
                 headers={"Cache-Control": "no-cache"},
@@ -101,8 +109,8 @@ def _ask(url: str, host: str) -> tuple[float, float, float]:
         try:
             date = parsedate_to_datetime(answer.headers.get("Date", ""))
             # A cache adds how long it has kept the answer.
-            age = int(answer.headers.get("Age", "0"))
-        except ValueError:
+            age = float(int(answer.headers.get("Age", "0")))
+        except (ValueError, OverflowError):
             found = f"{host} answers without a date that can be read."
             raise CannotTell(Reason.PROTOCOL, found, "Name a server that sends a Date header.") from None
         finally:

@@ -53,12 +53,12 @@ class HostParameters(Parameters, frozen=True):
             `running`. Those of other users are seen by root alone.
         listening: What must be listening, over TCP: a port ("443": on any address), or an address and a
             port ("127.0.0.1:6379", "[::1]:443"). What listens on all addresses (0.0.0.0, or :: for IPv4
-            too, as Linux does unless told otherwise) listens on each. In a container: in this container.
+            too, unless its socket is for IPv6 alone) listens on each. In a container: in this container.
         not_listening: What must not be, written in the same way: "23", or "0.0.0.0:6379" for a server that
             must not listen on all addresses.
         running: Processes that must run: the name, or a pattern (`*`, `?`, `[...]`) for the name or the
             whole command line, such as "*gunicorn* app:wsgi*". Zombies and stopped ones do not run. gonogo
-            itself and what it was started by are not counted.
+            itself is not counted, and what it was started by (a login's sshd, cron) by its name alone.
         not_running: Processes that must not be there, as in `running`. Zombies are not.
         clock: An address (http or https) of a server whose clock is right: its `Date` header is compared
             with the clock of this machine. Not looked at by default.

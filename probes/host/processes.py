@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -14,7 +16,11 @@ from probes.outcome import CannotTell, Check, Reason, Verdict
 Address = IPv4Address | IPv6Address
 
 _MOST_PORTS = 65535
+# linux/sock_diag.h and linux/inet_diag.h
+_SOCK_DIAG, _BY_FAMILY, _V6_ONLY = 4, 20, 11
 _GONE = ("zombie", "dead")
+_OWN = 2
+"""Above a run: the server that forked it, and the program that started that one."""
 _STOPPED = ("stopped", "tracing-stop")
 
 
@@ -52,6 +58,40 @@ class Place(NamedTuple):
         return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"  # noqa: PLR2004  # the version
 
 
+def _six_only() -> set[int]:
+    """Return the ports on which a socket of IPv6 alone listens, as the kernel tells; none if it does not.
+
+    nginx makes such sockets unless told otherwise, and `/proc` shows them like any other.
+    """
+    found: set[int] = set()
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+            kernel.settimeout(1)
+            # A dump (flags 0x301) of all TCP sockets of IPv6 that listen (state 10).
+            ask = struct.pack("=BBxxI48x", socket.AF_INET6, socket.IPPROTO_TCP, 1 << 10)
+            kernel.send(struct.pack("=IHHII", 16 + len(ask), _BY_FAMILY, 0x301, 1, 0) + ask)
+            while True:
+                said = kernel.recv(1 << 18)
+                while said:
+                    length, kind = struct.unpack_from("=IH", said)
+                    if kind != _BY_FAMILY:
+                        return found
+                    if _attribute(said[16 + 72 : length], _V6_ONLY) == b"\1":
+                        found.add(int.from_bytes(said[20:22], "big"))
+                    said = said[length + 3 & ~3 :]
+    except (OSError, AttributeError, struct.error):
+        return found
+
+
+def _attribute(data: bytes, wanted: int) -> bytes:
+    while data:
+        length, kind = struct.unpack_from("=HH", data)
+        if kind == wanted:
+            return data[4:length]
+        data = data[max(4, length + 3 & ~3) :]
+    return b""
+
+
 class Listener(NamedTuple):
     """A socket that listens; who it belongs to is known for our own processes, and to root."""
 
@@ -60,16 +100,21 @@ class Listener(NamedTuple):
 
 
 def processes() -> list[Process]:
-    """Return all processes but this one and those above it, whose command lines may hold our patterns."""
+    """Return all processes but gonogo's own.
+
+    Those above it, such as the sshd of a login, have a name only: their command lines may hold our patterns.
+    """
     import psutil
 
-    own = {os.getpid()}
+    own, above = {os.getpid()}, set()
     with contextlib.suppress(psutil.Error):
-        own |= {parent.pid for parent in psutil.Process().parents()}
+        parents = [parent.pid for parent in psutil.Process().parents()]
+        own |= {*parents[:_OWN]}
+        above = {*parents[_OWN:]}
     found = []
     for process in psutil.process_iter(["name", "cmdline", "status"]):
         words = process.info["cmdline"]
-        line = None if words is None else " ".join(words)
+        line = None if words is None else "" if process.pid in above else " ".join(words)
         if process.pid not in own:
             found.append(Process(process.pid, process.info["name"] or "", line, process.info["status"] or ""))
     return found
@@ -213,6 +258,8 @@ def listening(text: str) -> Iterator[Check]:
     wanted = place(text)
     everywhere = [each for each in listeners() if each.place.port == wanted.port]
     found = [each for each in everywhere if _covers(each.place, wanted)]
+    if wanted.address is not None and wanted.address.version == 4 and wanted.port in _six_only():  # noqa: PLR2004  # the version
+        found = [each for each in found if each.place.address and each.place.address.version == 4]  # noqa: PLR2004  # the version
     name = f"listening {text}"
     if found:
         line = f"{_names(found)}."

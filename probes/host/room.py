@@ -37,6 +37,7 @@ def counters() -> dict[str, float | int | str]:
         found["boot"] = ""
     if quotas := groups.cpu_quotas():
         tightest = min(quotas)
+        found["cpu_group"] = tightest.group
         found |= {"cpu_periods": tightest.periods, "cpu_throttled": tightest.throttled}
     return found
 
@@ -205,7 +206,9 @@ def throttling(params: HostParameters, before: Memory, now: Memory) -> Iterator[
     quotas = groups.cpu_quotas()
     if not quotas:
         return
-    periods, throttled = grown("cpu_periods", before, now), grown("cpu_throttled", before, now)
+    # Another login or container of this machine may have run the check the last time.
+    last = before if before.get("cpu_group") == now.get("cpu_group") else {}
+    periods, throttled = grown("cpu_periods", last, now), grown("cpu_throttled", last, now)
     yield judge_throttling(min(quotas).cores, periods, throttled, params.throttled_warn)
 
 

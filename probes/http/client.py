@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException, RemoteDisconnected
 from typing import NamedTuple
@@ -93,7 +94,9 @@ def place(url: str, base: Place | None = None) -> Place:
     """
     text = url.strip()
     try:
-        parts = parse_url(urljoin(base.shown + base.query, text) if base and text else text)
+        parts = parse_url(
+            network.ascii_host(urljoin(base.shown + base.query, text) if base and text else text)
+        )
     except ValueError:  # urllib3's own is one too
         parts = Url()
     if parts.scheme not in _PORTS or not parts.host or parts.port == 0:
@@ -165,6 +168,13 @@ def _left(ends: float) -> float:
 
 
 def _connected(to: Place, context: ssl.SSLContext, ends: float) -> HTTPConnection:
+    try:
+        # In a thread: a signal would not end the lookup, so that a hung name service had no name.
+        network.aside(partial(network.resolve, to.host, to.port)).result(_left(ends))
+    except TimeoutError:
+        raise network.unresolved(to.host) from None
+    except (OSError, UnicodeError) as error:
+        raise network.obstacle(error, to.where) from None
     # A name may have two addresses, and each of them is given this long.
     patience = _left(ends) / 2
     if to.scheme == "https":

@@ -1,6 +1,7 @@
 """The host probe against this very machine: its real figures, held against limits on either side of them."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from probes.host import HostParameters, clock, processes, room
 from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict
 from probes.parameters import convert
 from probes.runner import Runner
+from tests.servers.network import dripping, server
 
 RunProbe = Callable[..., Awaitable[Outcome]]
 
@@ -101,6 +103,14 @@ async def test_few_free_bytes_fail_on_a_large_disk_only(run_probe: RunProbe, tmp
     assert check.verdict is (Verdict.FAIL if free < total // 11 else Verdict.PASS)
 
 
+async def test_a_reference_that_drips_does_not_hide_the_rest(run_probe: RunProbe) -> None:
+    with server(dripping(b"HTTP/1.1 200 OK\r\nX: ")) as port:
+        outcome = await run_probe("host", clock=f"http://127.0.0.1:{port}/", disk_fail=101, timeout="30s")
+    found = {check.name: check for check in outcome.checks}
+    assert (found["disk /"].verdict, found["clock"].verdict) == (Verdict.FAIL, Verdict.UNKNOWN)
+    assert "does not answer" in found["clock"].message
+
+
 async def test_each_disk_is_a_line_of_its_own(run_probe: RunProbe, tmp_path: Path) -> None:
     outcome = await run_probe("host", **CALM, paths=["/", "", str(tmp_path)])
     assert {"disk /", f"disk {tmp_path}"} == {
@@ -140,7 +150,7 @@ def group(folder: Path, **files: object) -> None:
 
 def test_the_limits_of_a_control_group_and_those_above_it_count(tmp_path: Path) -> None:
     (tmp_path / "membership").write_text("0::/app/worker\n")
-    cached = "anon 100\ninactive_file 300"
+    cached = "anon 100\ninactive_file 100\nactive_file 150\nslab_reclaimable 50"
     group(tmp_path / "app", memory__max=2000, memory__current=1500, memory__stat=cached)
     group(tmp_path / "app/worker", memory__max="max", memory__current=900, memory__stat=cached)
     rooms = groups.memory_rooms(tmp_path / "membership", tmp_path)
@@ -157,7 +167,7 @@ def test_in_a_container_the_root_of_what_it_sees_is_its_own_group(tmp_path: Path
 
 def test_the_first_version_of_control_groups_is_read_too(tmp_path: Path) -> None:
     (tmp_path / "membership").write_text("3:cpu,cpuacct:/\n4:memory:/docker/1\n0::/\n")
-    names = {"memory__usage_in_bytes": 1000, "memory__stat": "total_inactive_file 400"}
+    names = {"memory__usage_in_bytes": 1000, "memory__stat": "total_inactive_file 100\ntotal_active_file 300"}
     group(tmp_path / "memory", memory__limit_in_bytes=2**63 - 4096, **names)
     group(tmp_path / "memory/docker/1", memory__limit_in_bytes=4000, **names)
     rooms = groups.memory_rooms(tmp_path / "membership", tmp_path)
@@ -174,7 +184,8 @@ def test_limits_of_processor_time_are_read_of_both_versions(tmp_path: Path) -> N
     group(tmp_path / "app", cpu__max="150000 100000", cpu__stat="usage_usec 1\nnr_periods 9\nnr_throttled 1")
     group(tmp_path, cpu__max="max 100000", cpu__stat="usage_usec 1")
     quotas = groups.cpu_quotas(tmp_path / "membership", tmp_path)
-    assert sorted(quotas) == [groups.Quota(0.5, 200, 50), groups.Quota(1.5, 9, 1)]
+    assert sorted(quota[:3] for quota in quotas) == [(0.5, 200, 50), (1.5, 9, 1)]
+    assert len({quota.group for quota in quotas}) == 2
 
 
 @pytest.mark.parametrize(
@@ -361,6 +372,25 @@ def test_a_socket_of_our_own_is_found_with_its_process(address: str) -> None:
         assert f"(pid {os.getpid()}) listens on {text}." in check.message
 
 
+def test_a_socket_for_ipv6_alone_does_not_answer_over_ipv4() -> None:
+    for alone in (True, False):
+        with socket.socket(socket.AF_INET6) as six:
+            six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
+            try:
+                six.bind(("::", 0))
+            except OSError:
+                return  # a machine without IPv6
+            six.listen()
+            port = six.getsockname()[1]
+            verdicts = [
+                check.verdict
+                for where in ("127.0.0.1:", "0.0.0.0:", "[::1]:", "")
+                for check in processes.listening(f"{where}{port}")
+            ]
+            ipv4 = Verdict.FAIL if alone else Verdict.PASS
+            assert verdicts == [ipv4, ipv4, Verdict.PASS, Verdict.PASS]
+
+
 def test_a_mapped_address_is_that_of_ipv4() -> None:
     assert str(processes._plain("::ffff:127.0.0.1")) == "127.0.0.1"
     assert str(processes._plain("fe80::1%eth0")) == "fe80::1"
@@ -369,9 +399,28 @@ def test_a_mapped_address_is_that_of_ipv4() -> None:
 # What runs
 
 
-def test_this_process_and_those_above_it_are_not_looked_at() -> None:
-    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    assert own & {process.pid for process in processes.processes()} == set()
+def test_gonogo_itself_is_not_looked_at_and_what_started_it_by_its_name_alone() -> None:
+    above = [parent.pid for parent in psutil.Process().parents()]
+    seen = {process.pid: process for process in processes.processes()}
+    assert {os.getpid(), *above[:2]} & set(seen) == set()
+    assert [(bool(seen[pid].name), seen[pid].line) for pid in above[2:] if pid in seen] == [
+        (True, "") for pid in above[2:] if pid in seen
+    ]
+
+
+def test_what_gonogo_was_started_by_runs(tmp_path: Path) -> None:
+    shell = tmp_path / "loginshell"
+    shutil.copy(os.path.realpath("/bin/bash"), shell)
+    code = (
+        "import sys, subprocess; from probes.host import processes\n"
+        "if sys.argv[2:]: print(*(c.verdict for look in (processes.running, processes.not_running)"
+        " for c in look('loginshell')))\n"
+        "else: subprocess.run([sys.executable, '-c', sys.orig_argv[2], *sys.argv[1:], 'x'])"
+    )
+    # As in life: the shell, the program, the server that it starts.
+    argv = [str(shell), "-c", '"$@"; true', "sh", sys.executable, "-c", code]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["pass", "fail"]
 
 
 def test_a_pattern_is_for_the_name_or_the_whole_command_line() -> None:

@@ -148,3 +148,16 @@ async def test_an_ipv6_address_is_understood(run_probe: RunProbe) -> None:
 
     assert outcome.reason is Reason.REFUSED
     assert f"[::1]:{port} refuses" in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://müller.example/a", "xn--mller-kva.example"),
+        ("https://Ann:pw@BÜCHER.example:8443/", "xn--bcher-kva.example"),
+        ("https://plain.example/ü", "plain.example"),
+        ("http://[::1]:80/", "::1"),
+    ],
+)
+def test_an_international_name_is_an_address_too(url: str, host: str) -> None:
+    assert client.place(url).host == host

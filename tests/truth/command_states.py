@@ -280,3 +280,8 @@ def another_gonogo_fails(_: Path) -> Iterator[dict[str, Any]]:
     parameters = next(another_gonogo(Path()))
     command = [word.replace("memory_fail=0", "memory_fail=101") for word in parameters["command"]]
     yield {"command": command}
+
+
+OFFER = '{"verdict": "fail", "summary": "The database is down."}'
+shell("an outcome after a line of a log", "unknown protocol", f"echo 'loading'; echo '{OFFER}'")
+shell("an outcome after a byte order mark", "fail", f"printf '\\357\\273\\277'; echo '{OFFER}'")
