@@ -45,9 +45,10 @@ class SecretsParameters(Parameters, frozen=True):
         history: Scan all commits of all branches, tags and stashes too, and tell of `env_files` that once
             were in git (default false).
         strict: Fail on a value given to a secret name, where the default is to warn.
-        exclude: More patterns of what is no source, beside lock files, digests, minified files, virtual
-            environments and node_modules. Each is held against the path below its entry of `paths` and
-            against every part of it.
+        exclude: More patterns of what is no source, beside lock files, digests, minified files, pictures,
+            fonts, office files, what build tools write, vendored code, virtual environments and
+            node_modules. Each is held against the path below its entry of `paths` and against every part
+            of it.
         accepted: Findings that are known to be harmless: the fingerprint shown with the finding, and why. A
             fingerprint is 40 bits of a keyed BLAKE2b of the value, the same on every machine. It does not
             give a random key away; but the key of the hash is no secret, so whoever guesses a weak password
@@ -126,6 +127,9 @@ class Evidence:
             self.doubt(name, doubt)
         except PermissionError as error:
             self.doubt(name, CannotTell(Reason.FORBIDDEN, f"{error.filename} may not be read.", _MORE_RIGHTS))
+        except OSError as error:  # a file for a folder, a loop of links, a disk that is broken
+            message = f"{error.filename} cannot be read: {error.strerror}."
+            self.doubt(name, CannotTell(Reason.MISSING, message, "Correct that path, or see what is there."))
 
     def doubt(self, name: str, doubt: CannotTell, observed: int | None = None) -> None:
         """Add a line that could not be told."""
@@ -153,9 +157,11 @@ def probe(params: SecretsParameters) -> Outcome:
     if paths := [path for path in params.paths if path]:
         with found.look("sources"):
             _scan(params, [sources.find_root(path) for path in paths], env_files, found)
+    elif params.history and not env_files:
+        found.doubt("history", CannotTell(Reason.CONFIG, "No history is named.", "Name paths."))
     _check_variables(params, found)
     for path in env_files:
-        with found.look(shown(str(path.resolve()))):
+        with found.look(shown(os.path.realpath(path))):
             found.checks.append(holders.check_env_file(path, history=params.history))
     _check_vault(params, found)
     _check_ages(params, found)
@@ -169,7 +175,7 @@ def probe(params: SecretsParameters) -> Outcome:
 def _summary(params: SecretsParameters, found: Evidence) -> str:
     files = found.metrics.get("source_files")
     parts = [] if files is None else [f"no key in {many(int(files), 'source file')}"]
-    if params.history:
+    if params.history and files is not None:
         parts.append("none in the history")
     if accepted := found.metrics.get("findings_accepted"):
         parts.append(f"{accepted:.0f} accepted")
@@ -189,7 +195,7 @@ def many(count: int, what: str) -> str:
 
 
 def _scan(params: SecretsParameters, roots: list[Root], env_files: list[Path], found: Evidence) -> None:
-    listed = sources.find_sources(roots, params.exclude, {path.resolve() for path in env_files})
+    listed = sources.find_sources(roots, params.exclude, {Path(os.path.realpath(path)) for path in env_files})
     if not listed.files:
         message = f"No source file in {', '.join(params.paths)}: there is none, or git ignores them all."
         raise CannotTell(Reason.MISSING, message, "Correct paths.")
@@ -214,6 +220,9 @@ def _scan(params: SecretsParameters, roots: list[Root], env_files: list[Path], f
     found.metrics.update({"source_files": float(len(listed.files)), **counts})
     found.checks += checks
     found.count("source files", len(listed.files), "source file")
+    for path in listed.empty:
+        message = f"No source file in {shown(path)}: there is none, or git ignores them all."
+        found.doubt(shown(path), CannotTell(Reason.MISSING, message, "Correct paths."))
     if closed := listed.closed:
         message = f"{len(closed)} not readable, {shown(closed[0])} first."
         found.doubt("unreadable", CannotTell(Reason.FORBIDDEN, message, _MORE_RIGHTS), len(closed))
@@ -227,11 +236,11 @@ def _scan(params: SecretsParameters, roots: list[Root], env_files: list[Path], f
 
 def _rule_cache(private: str) -> str:
     """Return where the engine keeps its compiled rules: to compile them anew takes it about 5 s."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(base) / "gonogo" / "kingfisher"
     try:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        folder = Path(base) / "gonogo" / "kingfisher"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home, as in many containers
         return private
     return str(folder) if os.access(folder, os.W_OK) else private
 

@@ -26,13 +26,14 @@ _MILD_RULE = re.compile(r"^gonogo\.|generic|client-id|access-id|account-id")
 _PLACEHOLDER = re.compile(
     r"""change[-_ ]?(?:me|this|it)|your[-_ ]|replace[-_ ]?(?:me|with|this)|to[-_]?do\b|fix[-_]?me
     |example|placeholder|dummy|sample|redacted|insert[-_ ]|fill[-_ ]?(?:me|in)|not[-_ ]?set
-    |(?:goes|key|token|secret)[-_ ]?here|x{4,}|\*{3,}|\.{3,}|0{8,}|12345678|abcdefgh
+    |(?:goes|key|token|secret)[-_ ]?here|x{4,}|\*{3,}|\.{3,}|(?<!\d)0{8,}|12345678|abcdefgh
     |^\W*(?:x+|none|null|nil|undefined|unset|empty|secret|password|passwd|pass|token|test|guest|admin|root|user)\W*$
-    |^(?:<.*>|\[.*\]|\{.*\}|\$.*|%.*%)$""",
+    |^(?:<.*>|\[[\w .-]*\]|\{\{.*\}\}|\{[\w .-]*\}|\$(?:\w+|\{.*\}|\(.*\))|%.*%)$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _LOOKUP = re.compile(
-    r"\$\{|\$\(|\{\{|%\(|\{[a-z_][\w.]*\}|<[\w -]+>|environ|getenv|process\.env|^https?://", re.IGNORECASE
+    r"^ENC\[|\$\{|\$\(|\{\{|%\(|\{[a-z_][\w.]*\}|<[\w -]+>|environ|getenv|process\.env|^https?://",
+    re.IGNORECASE,
 )
 _DIGEST = re.compile(r"^(?:sha\d{1,3}|md5)[-:=]", re.IGNORECASE)
 # In random letters some run of small ones is a single one. The runs are possessive: no value makes it slow.
@@ -125,11 +126,15 @@ def weigh(
 ) -> tuple[list[Check], dict[str, float]]:
     """Sort the findings into those held against the release, the accepted ones, and those only mentioned."""
     real = [one for one in findings if not _is_dummy(one)]
-    hard = {one.place for one in real if not one.mild}
+    hard: dict[str, str] = {}
+    for one in real:
+        if not one.mild:
+            hard[one.place] = hard.get(one.place, "") + "\n" + one.value
     unique = {
         (one.place, one.value): one
         for one in sorted(real, key=lambda one: (not one.mild, one.rule))
-        if not (one.mild and one.place in hard)
+        # A loose pattern that saw the same key, not another one on that line.
+        if not (one.mild and one.value in hard.get(one.place, ""))
     }
     ordered = sorted(unique.values(), key=lambda one: (one.mild, bool(one.commit), one.path, one.line))
     known = {one.fingerprint for one in ordered if one.fingerprint in accepted}
@@ -169,8 +174,9 @@ def _held(one: Finding, *, strict: bool) -> Check:
     hint = "Revoke it, and let the program read a new one from the environment."
     if one.commit:
         hint = "Revoke it and issue a new one: every clone holds it."
-    if one.mild:
-        hint += f' No secret? Accept it with a reason: accepted = {{ "{one.fingerprint}" = "why" }}.'
+    if one.mild or one.commit:
+        when = "Revoked" if one.commit and not one.mild else "No secret"
+        hint += f' {when}? Accept it with a reason: accepted = {{ "{one.fingerprint}" = "why" }}.'
     return Check(
         name=one.place,
         verdict=Verdict.WARN if one.mild and not strict else Verdict.FAIL,

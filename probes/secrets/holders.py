@@ -1,6 +1,7 @@
 """Keys where they belong: variables of this program or of a running one, and files of variables."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,7 +90,9 @@ def process_environments(words: str, pid_file: str) -> list[Holder]:
             if words and words not in " ".join(process.cmdline()):
                 continue
             name = f"{process.name()} (process {process.pid})"
-            if variables := process.environ():
+            variables = process.environ()
+            # A long title (setproctitle) overwrites the environment, and its words are no names.
+            if variables and not any(re.search(r"\s", key) for key in variables):
                 cure = f"Give it its real value where {process.name()} is started, and restart that."
                 holders.append(Holder(name, variables, cure))
             else:
@@ -149,7 +152,7 @@ def check_env_file(path: Path, *, history: bool) -> Check:
     Raises:
         CannotTell: If it is not there, or git cannot tell.
     """
-    real = path.resolve()
+    real = Path(os.path.realpath(path))
     name = shown(str(real))
     if not real.is_file():
         raise CannotTell(Reason.MISSING, f"{name} is not there.", "Create it, or correct env_files.")

@@ -12,11 +12,14 @@ import msgspec
 
 from probes.outcome import CannotTell, Reason
 from probes.secrets.sources import (
+    GLOB,
     MAX_SIZE,
     Root,
     Sources,
     count_commits,
+    count_missing,
     is_excluded,
+    paths_of,
     quiet_environment,
     spared,
 )
@@ -122,7 +125,9 @@ def scan_sources(engine: Engine, roots: list[Root], sources: Sources) -> list[Hi
     Raises:
         CannotTell: If the engine is not there, breaks off, or reads nothing.
     """
-    skip = [f"--exclude={pattern}" for root in roots for pattern in spared(root)]
+    patterns = [pattern for root in roots for pattern in spared(root, roots)]
+    patterns += [path.rstrip("/") for path in sources.barred if not GLOB.search(path)]
+    skip = [f"--exclude={pattern}" for pattern in patterns]
     targets = dict.fromkeys(str(root.path) for root in roots)
     report = _run(engine, "--git-history=none", *skip, "--", *targets, partial=bool(sources.closed))
     if report.metadata.summary.blobs_scanned == 0:
@@ -148,25 +153,34 @@ def scan_history(engine: Engine, root: Root, exclude: Iterable[str]) -> tuple[li
     if root.repository is None:
         message = f"{root.path} lies in no git repository, so it has no history to scan."
         raise CannotTell(Reason.MISSING, message, "Correct paths, or take history out.")
+    if missing := count_missing(root):
+        message = f"{missing} files and folders of the history were never fetched into this partial clone."
+        hint = f"Fetch them: git -C {root.top} fetch --refetch --no-filter."
+        raise CannotTell(Reason.MISSING, message, hint)
     # Given a linked worktree, the engine reports all commits as read and has read none. So it is given the
     # repository's own folder.
     report = _run(engine, "--git-history=full", "--", str(root.repository))
     patterns = list(exclude)
     hits: dict[tuple[str, str], Hit] = {}
+    matches: list[tuple[str, str, _Finding]] = []
     for found in report.findings:
-        match = found.finding
-        path = root.top / match.path
-        if match.git_metadata is None or not path.is_relative_to(root.path):
+        past = found.finding.git_metadata
+        if past is None:
             continue
         # The engine goes on into the repositories of submodules and worktrees, which lie in there.
-        inner = Path(match.git_metadata.repository_url)
-        if any(inner.is_relative_to(root.repository / name) for name in ("modules", "worktrees")):
-            continue
-        relative = root.below(path)
-        if not is_excluded(relative, patterns):
-            commit = match.git_metadata.commit.id
-            hit = Hit(str(path), relative, match.line, found.rule.id, match.snippet, commit)
-            hits.setdefault((relative, match.snippet), hit)
+        inner = Path(past.repository_url)
+        if not any(inner.is_relative_to(root.repository / name) for name in ("modules", "worktrees")):
+            matches.append((past.commit.id, found.finding.path, found))
+    # The engine names one path of a content, which may have stood at others too, that count more.
+    everywhere = paths_of(root, {(commit, path) for commit, path, _ in matches})
+    for commit, first, found in matches:
+        for name in sorted(everywhere[commit, first]):
+            path = root.top / name
+            relative = root.below(path)
+            if path.is_relative_to(root.path) and not is_excluded(relative, patterns):
+                match = found.finding
+                hit = Hit(str(path), relative, match.line, found.rule.id, match.snippet, commit)
+                hits.setdefault((relative, match.snippet), hit)
     commits = sum(part.git.fetched_commit_count for part in report.audit.repositories if part.git)
     known = count_commits(root)
     if commits < known:

@@ -26,9 +26,34 @@ _SKIPPED_FILES = (
     *("*.md5", "*.sha1", "*.sha256", "*.sha512", "MD5SUMS", "SHA*SUMS"),
     *("*.min.js", "*.min.css", "*.map", "*.pyc"),
 )
+# What the engine's own rules pass over, whatever it holds: nobody may vouch for it. Pictures, fonts and
+# office files, what build tools write, and copies of other people's code.
+_PASSED_OVER = (
+    *("*.bmp", "*.gif", "*.ico", "*.jpg", "*.jpeg", "*.png", "*.svg", "*.tif", "*.tiff", "*.webp"),
+    *(
+        "*.eot",
+        "*.otf",
+        "*.ttf",
+        "*.woff",
+        "*.woff2",
+        "*.doc",
+        "*.docx",
+        "*.pdf",
+        "*.xls",
+        "*.xlsx",
+        "*.ppt*",
+    ),
+    *("go.mod", "go.work", "gradlew", "gradlew.bat", "mvnw", "mvnw.cmd", "verification-metadata.xml"),
+    *(".gitleaks.toml", "gitleaks.toml", "*.refactorlog", "swagger-ui*.js", "swaggerui*.js"),
+)
+_PASSED_OVER_PATHS = (
+    *("vendor/github.com/*", "vendor/golang.org/*", "vendor/google.golang.org/*", "vendor/gopkg.in/*"),
+    *("vendor/modules.txt", "vendor/bundle/*", "vendor/ruby/*", "lib64/python*", "lib/python*"),
+    *("static/jquery*", "static/angular*", "static/bootstrap*"),
+)
 # A repository whose files it may not read is none to git.
 _CLOSED = re.compile("permission denied|dubious ownership|not a git repository", re.IGNORECASE)
-_GLOB = re.compile(r"[][*?{}!\\]")
+GLOB = re.compile(r"[][*?{}!\\]")
 
 
 class Root(NamedTuple):
@@ -61,7 +86,7 @@ def find_root(given: str) -> Root:
     Raises:
         CannotTell: If it does not exist, or git does not read its repository.
     """
-    path = Path(given).resolve()
+    path = Path(os.path.realpath(given))  # Path.resolve ends in a RuntimeError in a loop of links
     if not path.exists():
         raise CannotTell(Reason.MISSING, f"{given} does not exist.", "Correct paths.")
     if not in_repository(path):
@@ -97,6 +122,39 @@ def last_commit_of(path: Path) -> str:
 def count_commits(root: Root) -> int:
     """Return how many commits the repository holds on all branches, tags and stashes."""
     return int(_git(root.folder, "rev-list", "--all", "--count").stdout)
+
+
+def count_missing(root: Root) -> int:
+    """Return how many objects a partial clone never fetched. git is not let fetch them here."""
+    if not any((root.repository or root.top).glob("objects/pack/*.promisor")):
+        return 0
+    listed = _git(root.folder, "rev-list", "--all", "--objects", "--missing=print").stdout
+    return sum(line.startswith(b"?") for line in listed.splitlines())
+
+
+def paths_of(root: Root, found: Iterable[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
+    """Return all paths, from the top, at which the contents of a commit's files ever stood.
+
+    Args:
+        root: Its repository is asked.
+        found: Commit and path of each.
+    """
+    blobs: dict[tuple[str, str], bytes] = {}
+    for commit, path in found:
+        blobs[commit, path] = _git(root.folder, "rev-parse", "--verify", f"{commit}:{path}").stdout.strip()
+    if not blobs:
+        return {}
+    asked = [f"--find-object={blob.decode()}" for blob in set(blobs.values())]
+    log = _git(
+        root.folder, "log", "--all", "-m", "--format=", "--raw", "-z", "--no-abbrev", "--no-renames", *asked
+    )
+    paths: dict[bytes, set[str]] = {}
+    words = iter(log.stdout.split(b"\0"))
+    for facts, name in zip(words, words, strict=False):
+        _, _, before, after, _ = facts.split()
+        for blob in (before, after):
+            paths.setdefault(blob, set()).add(os.fsdecode(name))
+    return {key: {key[1]} | paths.get(blob, set()) for key, blob in blobs.items()}
 
 
 def _git(folder: Path, *arguments: str, other: int = 0) -> subprocess.CompletedProcess[bytes]:
@@ -141,11 +199,15 @@ class Sources(NamedTuple):
         files: The absolute path of each file, as the engine writes it, and its path below its root.
         closed: Files and folders among them that this user may not read.
         large: Files among them above `MAX_SIZE`.
+        barred: What this user may not read and does not count. The engine must not stumble over it.
+        empty: Roots without a file that counts.
     """
 
     files: dict[str, str]
     closed: list[str]
     large: list[str]
+    barred: list[str]
+    empty: list[str]
 
 
 def find_sources(roots: list[Root], exclude: Iterable[str], private: set[Path]) -> Sources:
@@ -157,18 +219,28 @@ def find_sources(roots: list[Root], exclude: Iterable[str], private: set[Path]) 
         private: Files that may hold keys, so that they count only if git tracks them.
     """
     patterns = list(exclude)
-    sources = Sources({}, [], [])
+    sources = Sources({}, [], [], [], [])
     for root in roots:
-        for path in _files(root, sources.closed):
+        refused: list[str] = []
+        counted = 0
+        for path in _files(root, refused):
             allowed = path in private and not (root.repository and is_tracked(path))
             if allowed or is_excluded(root.below(path), patterns):
+                if not os.access(path, os.R_OK):
+                    sources.barred.append(str(path))
                 continue
+            counted += 1
             written = _as_written(str(path))
             sources.files[written] = root.below(path)
             if not os.access(path, os.R_OK):
                 sources.closed.append(written)
             elif path.stat().st_size > MAX_SIZE * 10**6:
                 sources.large.append(written)
+        for name in refused:
+            barred = is_excluded(root.below(Path(name)), patterns)
+            (sources.barred if barred else sources.closed).append(name)
+        if not counted:
+            sources.empty.append(str(root.path))
     return sources
 
 
@@ -177,7 +249,8 @@ def _files(root: Root, closed: list[str]) -> Iterator[Path]:
         here = "." if root.path.is_dir() else f":(literal){root.path.name}"
         asked = ("-z", "--cached", "--others", "--exclude-standard", "--", here)
         listed = _git(root.folder, "ls-files", *asked)
-        closed += re.findall(r"could not open directory '(.*)'", listed.stderr.decode(errors="replace"))
+        refused = re.findall(r"could not open directory '(.*)'", listed.stderr.decode(errors="replace"))
+        closed += [str(root.folder / name) for name in refused]
         for name in sorted(set(os.fsdecode(listed.stdout).split("\0")) - {""}):
             path = root.folder / name
             if _is_plain(path):
@@ -189,11 +262,11 @@ def _files(root: Root, closed: list[str]) -> Iterator[Path]:
     elif root.path.is_file():
         yield root.path
     else:
-        refused: list[OSError] = []
-        for folder, folders, names in os.walk(root.path, onerror=refused.append):
+        errors: list[OSError] = []
+        for folder, folders, names in os.walk(root.path, onerror=errors.append):
             folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS]
             yield from filter(_is_plain, (Path(folder, name) for name in names))
-        closed += [_as_written(str(error.filename)) for error in refused]
+        closed += [_as_written(str(error.filename)) for error in errors]
 
 
 def _is_plain(path: Path) -> bool:
@@ -210,7 +283,9 @@ def is_excluded(relative: str, patterns: Iterable[str]) -> bool:
     path = PurePosixPath(relative)
     if not _SKIPPED_FOLDERS.isdisjoint(path.parts[:-1]):
         return True
-    if any(fnmatch(path.name, pattern) for pattern in _SKIPPED_FILES):
+    if any(fnmatch(path.name, pattern) for pattern in (*_SKIPPED_FILES, *_PASSED_OVER)):
+        return True
+    if any(fnmatch(f"/{relative}", f"*/{pattern}") for pattern in _PASSED_OVER_PATHS):
         return True
     given = [pattern.rstrip("/") for pattern in patterns]
     return any(fnmatch(text, pattern) for pattern in given for text in (relative, *path.parts))
@@ -221,14 +296,22 @@ def _as_written(path: str) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
-def spared(root: Root) -> list[str]:
-    """Return patterns that spare the engine what is large or closed and no source. This decides nothing."""
-    if root.path.is_file() or _GLOB.search(str(root.path)):
+def spared(root: Root, roots: Iterable[Root]) -> list[str]:
+    """Return patterns that spare the engine what is large or closed and no source. This decides nothing.
+
+    What was asked for by name, as another root, stays: the engine holds every pattern against every file.
+    """
+    targets = [other.path for other in roots]
+    if root.path.is_file() or GLOB.search(str(root.path)):
         return []
-    patterns = [f"{root.path}/**/{name}" for name in sorted(_SKIPPED_FOLDERS)]
+    skipped = _SKIPPED_FOLDERS - {part for path in targets for part in path.parts}
+    patterns = [f"{root.path}/**/{name}/**" for name in sorted(skipped)]
     if root.repository:
         asked = ("-z", "--others", "--ignored", "--exclude-standard", "--directory")
         names = os.fsdecode(_git(root.path, "ls-files", *asked).stdout).split("\0")
         spared = [name for name in names if name.endswith("/") or not os.access(root.path / name, os.R_OK)]
-        patterns += [f"{root.path}/{name.rstrip('/')}" for name in spared[:500] if not _GLOB.search(name)]
+        spared = [
+            name for name in spared if not any(path.is_relative_to(root.path / name) for path in targets)
+        ]
+        patterns += [f"{root.path}/{name.rstrip('/')}" for name in spared[:500] if not GLOB.search(name)]
     return patterns

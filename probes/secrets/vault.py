@@ -6,6 +6,7 @@ metadata of KV version 2. Kept apart because urllib3 is slow to import.
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
@@ -18,11 +19,12 @@ import msgspec
 from urllib3 import PoolManager, Timeout, exceptions
 
 from probes.figures import held, span
-from probes.outcome import CannotTell, Check, Reason, Verdict
+from probes.outcome import CannotTell, Check, Reason, Verdict, now
 
 _PATIENCE = 5.0
 """Seconds for one request: a health check that takes longer is no answer."""
 _MAX_BODY = 1024 * 1024
+_CHUNK = 64 * 1024
 _HOUR = 3600.0
 
 T = TypeVar("T")
@@ -83,6 +85,9 @@ class _Token(msgspec.Struct):
     renewable: bool = False
     creation_ttl: float = 0.0
     period: float = 0.0
+    explicit_max_ttl: float = 0.0
+    creation_time: float = 0.0
+    num_uses: int = 0
     expire_time: str | None = None
 
 
@@ -196,6 +201,23 @@ class Vault:
                 message="The Vault token never expires, as a root token: whoever steals it keeps it.",
                 hint="Give the release a token that ends: vault token create -policy=NAME -period=72h.",
             )
+        if token.num_uses:
+            left = max(0, token.num_uses)  # it says -1 of the last one
+            return Check(
+                name="vault token",
+                verdict=Verdict.WARN if left else Verdict.FAIL,
+                observed=left,
+                limit="no limit of uses",
+                message=f"The Vault token has {left} uses left: each request, such as this one, takes one.",
+                hint="Give the release a token without a limit of uses: vault token create -policy=NAME.",
+            )
+        final = token.creation_time + token.explicit_max_ttl - now().timestamp()
+        if token.explicit_max_ttl and final < warn:
+            words = f"The Vault token ends for good in {span(final)}, renewed or not"
+            hint = "issue a new one: vault token create"
+            return held(
+                "vault token", final / _HOUR, (warn / _HOUR, 0.0), (words, hint), unit="h", falling=True
+            )
         length = token.period or token.creation_ttl
         renewed = token.renewable and 0 < length / 4 < warn
         words = f"The Vault token ends in {span(token.ttl)}"
@@ -279,6 +301,7 @@ class Vault:
         raise CannotTell(Reason.PROTOCOL, message, "Correct vault, or see what stands in front of it.")
 
     def _get(self, path: str, headers: Mapping[str, str]) -> _Answer:
+        ends = time.monotonic() + _PATIENCE
         try:
             with closing(
                 self._pool.request(
@@ -292,8 +315,14 @@ class Vault:
                 )
             ) as response:
                 location = urlsplit(response.headers.get("Location", "")).netloc.rpartition("@")[2]
-                return _Answer(response.status, response.read(_MAX_BODY), location)
-        except (exceptions.HTTPError, ValueError) as error:
+                body = bytearray()
+                while len(body) < _MAX_BODY and (chunk := response.read1(_CHUNK)):
+                    body += chunk
+                    # The library's own limit begins anew with every byte.
+                    if time.monotonic() > ends:
+                        self._give_up(TimeoutError())
+                return _Answer(response.status, bytes(body), location)
+        except (exceptions.HTTPError, TimeoutError, ValueError) as error:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> NoReturn:
@@ -313,7 +342,7 @@ class Vault:
                     f"No connection to the Vault at {self.host}.",
                     "Start it, correct vault, or let this host through the network.",
                 )
-            case exceptions.TimeoutError():
+            case exceptions.TimeoutError() | TimeoutError():
                 doubt = CannotTell(
                     Reason.TIMEOUT,
                     f"No answer from the Vault at {self.host} within {_PATIENCE:g} s.",

@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from probes.http import client
 from probes.outcome import Outcome, Reason, Verdict
 from tests.probes.conftest import RunProbe
 from tests.servers.network import answering, dripping, page, server

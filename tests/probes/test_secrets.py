@@ -732,3 +732,95 @@ async def test_an_empty_file_holds_no_key(scan: Scan, tmp_path: Path) -> None:
     outcome = await scan(paths=[], key_files=["db.key"])
 
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_path_below_a_folder_that_is_skipped_is_scanned_when_it_is_named(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+    write(tmp_path / "venv" / "own" / "app.py", f'key = "{planter.github()}"\n')
+
+    assert (await scan(paths=[".", "venv/own"])).verdict is Verdict.FAIL
+
+
+async def test_a_file_named_as_a_folder_that_is_skipped_is_scanned(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "venv", f'key = "{planter.github()}"\n')
+    write(tmp_path / "app.py", "x = 1\n")
+
+    assert keyed(await scan())["venv:1"].verdict is Verdict.FAIL
+
+
+async def test_a_path_without_a_source_is_unknown_beside_one_with_some(scan: Scan, tmp_path: Path) -> None:
+    write(tmp_path / "src" / "app.py", "x = 1\n")
+    (tmp_path / "build").mkdir()
+
+    outcome = await scan(paths=["src", "build"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_an_accepted_key_hides_no_other_value_on_its_line(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "a.json", f'{{"t": "{planter.github()}", "password": "{planter.text(16)}"}}\n')
+    first = await scan()
+
+    outcome = await scan(accepted={fingerprint(first.checks[0]): "revoked"})
+
+    assert outcome.verdict is Verdict.WARN
+
+
+async def test_a_partial_clone_cannot_vouch_for_the_history(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    origin = repository(tmp_path / "origin")
+    git(origin, "config", "uploadpack.allowFilter", "true")
+    for text in (planter.github(), "none"):
+        write(origin / "a.py", f'key = "{text}"\n')
+        commit(origin)
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", origin.as_uri(), "partial")
+
+    outcome = await scan(paths=["partial"], history=True)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+async def test_a_key_of_the_history_is_found_at_each_path_it_stood_at(
+    scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    repository(tmp_path)
+    write(tmp_path / "lib" / "a.py", f'key = "{planter.github()}"\n')
+    write(tmp_path / "src" / "b.py", "x = 1\n")
+    commit(tmp_path)
+    git(tmp_path, "mv", "lib/a.py", "src/a.py")
+    commit(tmp_path)
+    git(tmp_path, "rm", "--quiet", "src/a.py")
+    commit(tmp_path)
+
+    assert (await scan(paths=["src"], history=True)).verdict is Verdict.FAIL
+
+
+async def test_a_history_without_paths_is_a_slip(scan: Scan) -> None:
+    outcome = await scan(paths=[], history=True, variables=["PATH"])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+
+
+@pytest.mark.parametrize(
+    "value", ['{"type": "service_account"}', '["shop.acme.io"]', "$k3_v)q9w2e(8r^7t&y6u", "100000000"]
+)
+async def test_a_real_value_is_no_placeholder(
+    value: str, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GONOGO_TEST_KEY", value)
+
+    assert (await scan(paths=[], variables=["GONOGO_TEST_KEY"])).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("given", [{"paths": ["loop"]}, {"paths": [], "key_files": ["loop"]}])
+async def test_a_loop_of_links_is_unknown(given: dict[str, Any], scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert (await scan(**given)).reason is Reason.MISSING

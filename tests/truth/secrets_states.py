@@ -217,6 +217,20 @@ def huge_file(folder: Path) -> State:
         yield {}
 
 
+def only_passed_over(name: str) -> Callable[[Path], State]:
+    """Plant a key where the engine does not look: such a file is no source that anybody vouched for."""
+
+    def make(folder: Path) -> State:
+        with sources(folder, **{f"tree/{name}": line(key())}):
+            yield {"paths": ["tree"]}
+
+    return make
+
+
+for _name in ("logo.svg", "gradlew", "go.mod", "vendor/github.com/acme/lib.go", "static/jquery-ui.js"):
+    row("secrets", f"nothing but {_name}", "unknown missing; unknown sources")(only_passed_over(_name))
+
+
 @row("secrets", "tree of 0 files", "unknown missing; unknown sources")
 def no_files(folder: Path) -> State:
     (folder / "empty").mkdir()
