@@ -25,6 +25,9 @@ _CHUNK = 2**18
 # File data is copied in chunks of `_CHUNK`; only a header that is itself a bomb asks for more at once.
 _MAX_READ = 2**20
 
+# GNU tar's own types of entries: the name of the archive, and the list of a folder.
+_LABEL, _DUMPDIR = b"V", b"D"
+
 # As many as Linux follows; a path with more of them leads nowhere.
 _MAX_LINKS = 40
 
@@ -142,6 +145,14 @@ def _extract(stream: _Forward, target: Path, limits: Limits, *, skip_outside_lin
         while (member := tar.next()) is not None:
             # tarfile keeps every entry; of a million that would be a gigabyte.
             tar.members.clear()  # type: ignore[attr-defined]  # public, but not in the stubs
+            if member.type == _LABEL:
+                continue
+            if member.type == _DUMPDIR:
+                raise CannotTell(
+                    Reason.CONFIG,
+                    "The backup is an incremental archive (tar --listed-incremental), which is not drilled.",
+                    "Drill one that is whole, made without --listed-incremental; set pattern to its name.",
+                )
             _check_name(member.name)
             entries += 1
             if member.isfile():

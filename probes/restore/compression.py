@@ -14,6 +14,9 @@ from probes.outcome import CannotTell, Reason
 from probes.restore.drill import DamagedError
 
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
+_SKIPPED = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
+"""How a zstd file may begin as well, as those of pzstd: with a frame that says nothing."""
+
 _LINE = 200
 
 
@@ -39,9 +42,18 @@ def decompressed(path: Path) -> io.BufferedIOBase:
         return bz2.open(path)
     if head.startswith(_XZ):
         return lzma.open(path)
-    if head.startswith(_ZSTD):
+    if head.startswith((_ZSTD, *_SKIPPED)):
         return _zstd(path)
     return path.open("rb")
+
+
+def has_sum(path: Path) -> bool:
+    """Tell whether a compressed file is known to have a sum of all that is in it: zstd and xz need not."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(_ZSTD):
+        return bool(head[4] & 0x04)
+    return head.startswith((_GZIP, _BZIP2)) or (head.startswith(_XZ) and head[7] != 0)
 
 
 def _zstd(path: Path) -> "_Zstd":

@@ -128,6 +128,12 @@ def pick(params: RestoreParameters) -> Pick | None:
             Reason.FORBIDDEN, f"Not permitted to read {params.source}.", "Run as a user who may restore."
         ) from error
     if not times:
+        if any((source / name / "toc.dat").is_file() for name in ["", *names]):
+            raise CannotTell(
+                Reason.CONFIG,
+                f"{params.source} holds a dump in the directory format (pg_dump -Fd), which is not drilled.",
+                "Dump to one file: pg_dump --format=custom DATABASE.",
+            )
         return None
     ordered = sorted(times, key=lambda path: (times[path], path.name))
     newest = ordered[-1]
@@ -262,7 +268,7 @@ def _manifests_inside(wanted: str, target: Path) -> list[Path]:
 
 
 def verify(
-    command: list[str], folder: Path, checks: list[Check], environment: Mapping[str, str] | None = None
+    command: list[str], folder: Path, checks: list[Check], environment: Mapping[str, str | None] | None = None
 ) -> None:
     """Run the verification command, if there is one.
 
@@ -270,7 +276,8 @@ def verify(
         command: Program and arguments.
         folder: Where to run it.
         checks: Where to add the evidence.
-        environment: Variables to set beside those of this process, as where the scratch database is.
+        environment: Variables to set beside those of this process, as where the scratch database is;
+            None for those to leave out.
 
     Raises:
         CannotTell: If it cannot be run.
@@ -285,12 +292,13 @@ def verify(
     )
     if program is None:
         raise missing
+    variables = {**os.environ, **(environment or {})}
     with tempfile.TemporaryFile() as output:
         try:
             done = subprocess.run(
                 [program, *command[1:]],
                 cwd=folder,
-                env={**os.environ, **(environment or {})},
+                env={name: value for name, value in variables.items() if value is not None},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -32,6 +32,11 @@ _FATAL = {5, 7}  # PGRES_BAD_RESPONSE, PGRES_FATAL_ERROR
 _VERBOSE = 2  # PQERRORS_VERBOSE
 _SQLSTATE, _PRIMARY = ord("C"), ord("M")  # postgres_ext.h
 
+_NO_LIMITS = (
+    b"SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN "
+    b"('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
+)
+
 # Behind the severity, which is a word of five capitals too, but without a digit.
 _CODE = re.compile(r":\s+(?=[A-Z]*[0-9])([0-9A-Z]{5}): ")
 _BY_CODE = {
@@ -76,8 +81,9 @@ class ServerError(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         """Take what the server said."""
-        # Data exceptions and constraint violations quote what they stumble over: a customer's, maybe.
-        masked = re.sub(r'"[^"]*"', '"…"', message) if code.startswith("22") else message
+        # These quote what they stumble over: a customer's, maybe, if damage made a value a name.
+        quotes = code.startswith("22") or code in {"42601", "42703"}
+        masked = re.sub(r'"[^"]*"', '"…"', message) if quotes else message
         super().__init__(masked)
         self.code = code
         self.message = masked.rstrip(". ")
@@ -109,6 +115,7 @@ def _library() -> Any:  # noqa: ANN401  # a foreign library has no type
     options = ctypes.POINTER(_Option)
     for name, result, arguments in (
         ("PQconninfoParse", options, (text, ctypes.POINTER(pointer))),
+        ("PQconninfo", options, (pointer,)),
         ("PQconninfoFree", None, (options,)),
         ("PQfreemem", None, (pointer,)),
         ("PQconnectStartParams", pointer, (ctypes.POINTER(text), ctypes.POINTER(text), number)),
@@ -139,18 +146,18 @@ def _library() -> Any:  # noqa: ANN401  # a foreign library has no type
     return library
 
 
-def parse(address: str) -> tuple[dict[str, str], dict[str, str]]:
+def parse(address: str) -> dict[str, str]:
     """Read a connection string or URL.
 
     Returns:
-        The parameters by keyword, and those of them that the environment can carry, by variable.
+        The parameters by keyword.
 
     Raises:
         CannotTell: If it is none.
     """
     library = _library()
     error = ctypes.c_void_p()
-    options = library.PQconninfoParse(address.encode(), ctypes.byref(error))
+    options = library.PQconninfoParse(_bytes(address), ctypes.byref(error))
     if not options:
         # What is wrong with it is not shown, because libpq repeats it with the password.
         library.PQfreemem(error)
@@ -159,17 +166,26 @@ def parse(address: str) -> tuple[dict[str, str], dict[str, str]]:
             "server is no connection string and no URL of PostgreSQL.",
             'Write it as "host=HOST port=5432 user=ROLE dbname=postgres", the password in PGPASSWORD.',
         )
-    keywords: dict[str, str] = {}
-    variables: dict[str, str] = {}
+    return {keyword: value for keyword, _, value in _values(options)}
+
+
+def _values(options: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401  # a pointer
+    """Return keyword, variable and value of the options that have one; free them all."""
+    found = []
     for option in options:
         if option.keyword is None:
             break
         if option.val:
-            keywords[option.keyword.decode()] = option.val.decode()
-            if option.envvar:
-                variables[option.envvar.decode()] = option.val.decode()
-    library.PQconninfoFree(options)
-    return keywords, variables
+            parts = (option.keyword, option.envvar or b"", option.val)
+            keyword, variable, value = (part.decode(errors="surrogateescape") for part in parts)
+            found.append((keyword, variable, value))
+    _library().PQconninfoFree(options)
+    return found
+
+
+def _bytes(text: str) -> bytes:
+    """Return a value as it was given: a password need not be UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 class Connection:
@@ -185,7 +201,7 @@ class Connection:
         # A firewall forgets a session that says nothing for long, as the one that waits for a restore.
         given = {"client_encoding": "UTF8", "keepalives_idle": "60", **keywords}
         names, values = (
-            (ctypes.c_char_p * (len(given) + 1))(*(part.encode() for part in parts), None)
+            (ctypes.c_char_p * (len(given) + 1))(*(_bytes(part) for part in parts), None)
             for parts in (given.keys(), given.values())
         )
         self._handle = self._library.PQconnectStartParams(names, values, 0)
@@ -194,6 +210,9 @@ class Connection:
             self._library.PQsetNoticeProcessor(self._handle, _SILENT, None)
             patience = given.get("connect_timeout", "")
             self._connect(float(patience) if patience.isdecimal() and int(patience) else CONNECT)
+            # Made for an application, they would end a long restore and the session that waits for it.
+            with contextlib.suppress(ServerError):
+                self.run(_NO_LIMITS)
         except BaseException:
             self.close()
             raise
@@ -202,6 +221,13 @@ class Connection:
     def version(self) -> int:
         """Version of the server: 150018 is 15.18."""
         return int(self._library.PQserverVersion(self._handle))
+
+    @property
+    def variables(self) -> dict[str, str | None]:
+        """What the environment of a program has to be for it to connect to where this session is."""
+        options = _values(self._library.PQconninfo(self._handle))
+        # The settings of a service would go before them; they are among them already.
+        return {**{variable: value for _, variable, value in options if variable}, "PGSERVICE": None}
 
     def close(self) -> None:
         """End the session."""

@@ -49,8 +49,10 @@ class RestoreParameters(Parameters, frozen=True):
         server: Connection string or URL, as libpq takes it, of the PostgreSQL server (13 or later) in which a
             scratch database may be made; never the live one, and not through a pooler. Give a role that may
             create databases and nothing else (CREATE ROLE drill LOGIN CREATEDB): what a dump says runs with
-            its rights. The password is best left to PGPASSWORD or ~/.pgpass. connect_timeout in it is in
-            seconds, 10 where it is missing, a house value. Default: none.
+            its rights. Extensions that are not trusted (pg_stat_statements) want `trusted = true` in their
+            .control file there, or a superuser on a server for drills alone. The password is best left to
+            PGPASSWORD or ~/.pgpass. connect_timeout in it is in seconds, 10 where it is missing, a house
+            value. Default: none.
         schedule: A word by which the backup job is known in this machine's crontabs and systemd timers, as
             `backup` or `restic`. Where none is found the verdict is warn: age and content decide, not this.
             Default: none, which leaves the check out.

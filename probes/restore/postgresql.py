@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from probes.outcome import CannotTell, Check, Reason, Verdict
-from probes.restore import evidence, libpq, scratch_database, unpacking
+from probes.restore import compression, evidence, libpq, scratch_database, unpacking
 from probes.restore.drill import (
     Backup,
     DamagedError,
@@ -56,13 +56,28 @@ _WHOLE_SERVER = re.compile(
     rb"(?:(?:CREATE|ALTER|DROP)\s+(?:DATABASE|ROLE|GROUP|TABLESPACE|USER(?!\s+MAPPING))|ALTER\s+SYSTEM)\b",
     re.IGNORECASE,
 )
-_FILES = re.compile(rb"COPY\s(?!.*\bFROM\s+stdin\b)", re.IGNORECASE | re.DOTALL)
+# A program or a file stands in quotes, and in them anything may stand.
+_FILES = re.compile(rb"COPY\b(?!(?:\"[^\"]*\"|[^\"'$])*\sFROM\s+stdin\b)", re.IGNORECASE)
+_TABLE = rb"(?:\"[^\"]*\"|[^\s\"])+\s+"
+# pg_dump --clean drops what an empty database does not have. pg_dump and pg_restore since 17 set what servers
+# before 17 do not know.
+_NEEDLESS = re.compile(
+    rb"DROP\s|ALTER\s+(?:TABLE|DOMAIN)\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?"
+    + _TABLE
+    + rb"(?:ALTER\s+COLUMN\s+"
+    + _TABLE
+    + rb")?(?:DROP|DETACH)\s|SET\s+transaction_timeout\s",
+    re.IGNORECASE,
+)
+_NOT_THERE = {"3F000", "42704", "42883", "42P01"}
+_FOR_ROLES = re.compile(rb"CREATE\s+(?:POLICY|USER\s+MAPPING)\b", re.IGNORECASE)
 _VERSION = re.compile(r"Dumped (?:from database|by pg_dump) version (\d+)")
 _CREATED = re.compile(r"Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
 _UNREADABLE = re.compile(r"unsupported version|compression (?:is )?not supported|not built with|this build")
 
 _TABLES = (
-    b"SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+    b"SELECT format('%I.%I', nspname, relname), relforcerowsecurity "
+    b"FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
     b"WHERE relkind = 'r' AND nspname !~ '^pg_' AND nspname <> 'information_schema' "
     # Of an extension is what CREATE EXTENSION makes, dump or no dump.
     b"AND NOT EXISTS (SELECT FROM pg_depend "
@@ -76,14 +91,14 @@ class _Source(NamedTuple):
     Attributes:
         path: Where it is.
         archive: Whether pg_restore has to read it.
-        compressed: Whether the backup is compressed as a whole.
+        summed: Whether the backup is compressed as a whole, with a sum of all that is in it.
         encoding: Of the scratch database.
         created: When it was made, in seconds since the epoch, if it says so.
     """
 
     path: Path
     archive: bool
-    compressed: bool
+    summed: bool
     encoding: str
     created: float | None
 
@@ -125,21 +140,21 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
 def _restore(
     params: RestoreParameters, source: _Source, target: Path, backup: Backup, found: Findings
 ) -> None:
-    keywords, variables = libpq.parse(params.server)
+    keywords = libpq.parse(params.server)
     started = time.monotonic()
     with scratch_database.database(keywords, source.encoding, found.checks) as database:
         here = {**keywords, "dbname": database, "application_name": "gonogo"}
         signed = _load(params, source, here)
         check_unchanged(backup.path, backup.before)
         took = time.monotonic() - started
-        tables, rows = _count(here)
+        tables, rows, variables = _count(here)
         found.checks.append(_restored(backup.path.name, tables, rows))
         note_restore(params, took, found, restored_tables=tables, restored_rows=rows)
         if rows:
-            # A compression has a sum of all that is in it, and pg_dump signs the end of a plain dump.
-            if not backup.vouched and not (source.compressed and signed):
+            # pg_dump signs the end of a plain dump.
+            if not backup.vouched and not (source.summed and signed):
                 found.checks.append(evidence.nothing_to_compare(backup.path.name))
-            verify(params.command, target, found.checks, {**variables, "PGDATABASE": database})
+            verify(params.command, target, found.checks, variables)
 
 
 def _restored(name: str, tables: int, rows: int) -> Check:
@@ -173,11 +188,12 @@ def _prepare(backup: Backup, target: Path, most: int) -> _Source:
             )
         with path.open("rb") as file:
             compressed = file.read(len(head)) != head
+        summed = compressed and compression.has_sum(path)
         encoding = "SQL_ASCII" if b"client_encoding = 'SQL_ASCII'" in head else "UTF8"
         if not head.startswith(_CUSTOM):
             if b"\0" in head:
                 raise DamagedError("it begins neither as a custom nor as a plain dump does")
-            return _Source(path, False, compressed, encoding, None)
+            return _Source(path, False, summed, encoding, None)
         if compressed:
             path = target / "dump"
             unpacking.copy(backup.path, path, most)
@@ -186,7 +202,7 @@ def _prepare(backup: Backup, target: Path, most: int) -> _Source:
     if match := _CREATED.search(listing):
         # Of the clock on the wall where it was made, which is taken to be that of here.
         created = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").astimezone().timestamp()
-    return _Source(path, True, compressed, encoding, created)
+    return _Source(path, True, summed, encoding, created)
 
 
 def _pg_restore() -> str:
@@ -234,17 +250,28 @@ def _unreadable(said: str, code: int) -> Exception:
     return DamagedError(f"pg_restore: {shown}")
 
 
-def _count(keywords: Mapping[str, str]) -> tuple[int, int]:
-    """Return the number of tables in a database, and of the rows in all of them."""
+def _count(keywords: Mapping[str, str]) -> tuple[int, int, dict[str, str | None]]:
+    """Return the number of tables in a database and of the rows in all of them, and how to connect to it."""
     connection = Connection(keywords)
     try:
-        tables = [name for (name,) in connection.run(_TABLES)]
-        rows = [connection.run(b"SELECT count(*) FROM ONLY " + name.encode()) for name in tables]
+        tables = connection.run(_TABLES)
+        rows = sum(_rows(connection, name.encode(), forced == "t") for name, forced in tables)
+        return len(tables), rows, connection.variables
     except ServerError as error:
         raise obstacle(error) or DamagedError(f"its tables cannot be read: {error.message}") from error
     finally:
         connection.close()
-    return len(tables), sum(int(count) for ((count,),) in rows)
+
+
+def _rows(connection: Connection, table: bytes, forced: bool) -> int:
+    if forced:
+        # Policies that hold for the owner too would hide rows. The command is to find them as they were.
+        connection.run(b"BEGIN")
+        connection.run(b"ALTER TABLE " + table + b" NO FORCE ROW LEVEL SECURITY")
+    ((count,),) = connection.run(b"SELECT count(*) FROM ONLY " + table)
+    if forced:
+        connection.run(b"ROLLBACK")
+    return int(count)
 
 
 def _load(params: RestoreParameters, source: _Source, keywords: Mapping[str, str]) -> bool:
@@ -268,7 +295,7 @@ def _load(params: RestoreParameters, source: _Source, keywords: Mapping[str, str
             except MetaCommandError as error:
                 if str(error) in {"\\connect", "\\c"}:
                     raise _of_whole_server(source.path.name) from error
-                raise _RefusedError(f"line {script.line} tells psql to run {error}") from error
+                raise _RefusedError(f"line {script.line} tells psql to run the command {error}") from error
     finally:
         connection.close()
 
@@ -284,17 +311,36 @@ def _send(script: Script, connection: Connection) -> bool:
         try:
             connection.run(statement, script.data())
         except ServerError as error:
-            if re.match(rb"CREATE\s+EXTENSION", statement, re.IGNORECASE) and error.code[:2] in {"0A", "58"}:
-                raise CannotTell(
-                    Reason.MISSING,
-                    f"The scratch server lacks what the dump needs: {error.message}.",
-                    "Install that extension on the scratch server.",
-                ) from error
-            raise
-    signed = "PostgreSQL database dump complete" in script.notes
-    if "PostgreSQL database dump" in script.notes and not signed:
+            if error.code in _NOT_THERE and _NEEDLESS.match(statement):
+                continue
+            raise _lacking(error, statement) or error from error
+    signed = script.notes.count("PostgreSQL database dump complete")
+    # A file may be several dumps, one behind the other.
+    if script.notes.count("PostgreSQL database dump") > signed:
         raise DamagedError("it ends before the line that pg_dump writes last")
-    return signed
+    return signed > 0
+
+
+def _lacking(error: ServerError, statement: bytes) -> CannotTell | None:
+    """Return what the scratch server lacks for a statement, if it is that."""
+    said = f"The scratch server lacks what the dump needs: {error.message}."
+    if re.match(rb"CREATE\s+EXTENSION\b", statement, re.IGNORECASE):
+        if error.code[:2] in {"0A", "58"}:
+            return CannotTell(Reason.MISSING, said, "Install that extension on the scratch server.")
+        if error.code == "42501":
+            return CannotTell(
+                Reason.FORBIDDEN,
+                f"The scratch server says: {error.message}.",
+                "Set trusted = true in the .control file of that extension on the scratch server, or drill "
+                "as a superuser on a server that is for drills alone.",
+            )
+    if error.code == "42704" and _FOR_ROLES.match(statement):
+        return CannotTell(
+            Reason.MISSING,
+            said,
+            "Make that role on the scratch server; it needs no rights: CREATE ROLE … NOLOGIN.",
+        )
+    return None
 
 
 def _explained(error: ServerError, script: Script, here: int) -> Exception:

@@ -38,6 +38,7 @@ _MEMORY = 0.8
 
 _LINE = 200
 _AUX = re.compile(r"AUX FIELD (ctime|used-mem) = '(\d+)'")
+_DATABASE = re.compile(r"Selecting DB ID (\d+)")
 _EXPIRED = re.compile(r"\[info\] (\d+) already expired")
 _BROKEN = re.compile(
     r"RDB ERROR DETECTED ---\n(?:\[offset \d+\] )?(.*)"
@@ -56,12 +57,14 @@ class _Facts(NamedTuple):
         memory: Bytes that the server which saved it used, 0 if it does not say.
         expired: Number of keys whose time is over, which no server loads.
         summed: Whether it has a checksum of all that is in it.
+        databases: Number of databases that a server needs for it.
     """
 
     created: float | None
     memory: int
     expired: int
     summed: bool
+    databases: int
 
 
 def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
@@ -84,7 +87,7 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
                 f"{name} needs {size(facts.memory)} of memory, and {size(free)} may be used.",
                 "Run the drill on a machine with more memory.",
             )
-        with _server(target) as databases:
+        with _server(target, facts.databases) as databases:
             took = time.monotonic() - started
             keys = sum(databases.values())
             found.checks.append(_restored(name, databases, facts.expired))
@@ -154,6 +157,7 @@ def _check(target: Path) -> _Facts:
         memory=fields.get("used-mem", 0),
         expired=int(expired[1]) if expired else 0,
         summed="Checksum OK" in done.stdout,
+        databases=1 + max(map(int, _DATABASE.findall(done.stdout)), default=0),
     )
 
 
@@ -177,7 +181,7 @@ def _problem(said: str, code: int, who: str) -> Exception:
 
 
 @contextlib.contextmanager
-def _server(target: Path) -> Iterator[dict[str, int]]:
+def _server(target: Path, databases: int) -> Iterator[dict[str, int]]:
     """Run a server with the file in it; give the number of keys by database."""
     import redis
     from redis.backoff import NoBackoff
@@ -194,6 +198,7 @@ def _server(target: Path) -> Iterator[dict[str, int]]:
     options = {"port": "0", "unixsocket": _SOCKET, "unixsocketperm": "700", "dir": ".", "dbfilename": _FILE}
     # Nothing is ever saved, and nothing that is expected is evicted.
     options |= {"save": "", "appendonly": "no", "daemonize": "no", "maxmemory": "0"}
+    options |= {"databases": str(databases)}
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     with (
         log.open("wb") as output,

@@ -52,10 +52,8 @@ def database(keywords: Mapping[str, str], encoding: str, checks: list[Check]) ->
                 f"The scratch server is PostgreSQL {admin.version // 10000}.",
                 "Name one of version 13 or later in server.",
             )
-        for (left,) in admin.run(_LEFT.format(prefix=_PREFIX).encode()):
-            with contextlib.suppress(ServerError):
-                _drop(admin, left)
         try:
+            _sweep(admin)
             _create(admin, name, encoding)
             yield name
         finally:
@@ -68,13 +66,21 @@ def database(keywords: Mapping[str, str], encoding: str, checks: list[Check]) ->
         admin.close()
 
 
+def _sweep(admin: Connection) -> None:
+    # Where it fails, so does the making of a database, which says why.
+    with contextlib.suppress(ServerError):
+        for (left,) in admin.run(_LEFT.format(prefix=_PREFIX).encode()):
+            with contextlib.suppress(ServerError):
+                _drop(admin, left)
+
+
 def _create(admin: Connection, name: str, encoding: str) -> None:
-    ((usual,),) = admin.run(
-        b"SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'"
-    )
-    # The usual locale keeps what the data rely on, as lower(); C goes with every encoding.
-    locale = "" if usual == encoding else f" ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
     try:
+        ((usual,),) = admin.run(
+            b"SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'"
+        )
+        # The usual locale keeps what the data rely on, as lower(); C goes with every encoding.
+        locale = "" if usual == encoding else f" ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
         admin.run(f"CREATE DATABASE {name} TEMPLATE template0{locale}".encode())
     except ServerError as error:
         if error.code == "42501":

@@ -17,15 +17,16 @@ _COMMENT = re.compile(rb"\s*--")
 _NOTE = re.compile(r"-- ((?:PostgreSQL|Dumped) .+)")
 # With these two a dump guards itself against commands of others in it.
 _GUARD = re.compile(rb"\\(?:un)?restrict [A-Za-z0-9]+\s*")
-_COMMAND = re.compile(rb"\\(?:[A-Za-z]+|.)?")
-_ROUTINE = re.compile(rb"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:FUNCTION|PROCEDURE)\b", re.IGNORECASE)
+# Only what psql knows is shown: where a dump is damaged, data may stand there.
+_COMMAND = re.compile(rb"\\(?:connect|copy|restrict|unrestrict|set|gset|gexec|ir?|[cgio!.])(?![A-Za-z])")
 _STRINGS = re.compile(rb"SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(\w+)", re.IGNORECASE)
 _TOKEN = re.compile(
-    rb"--[^\n]*|/\*|\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?\$|[eE]'|['\";()\\]"
+    # The body of a routine may be statements of its own. Alone, BEGIN may also be the name of a parameter.
+    rb"--[^\n]*|/\*|(?P<block>(?i:BEGIN\s+ATOMIC)\b)|\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?\$|[eE]'|['\";()\\]"
     rb"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*"
 )
-# A quote that is doubled ends a quoted part and begins the next, which comes to the same.
-_PLAIN, _ESCAPED, _NAME = re.compile(rb"'"), re.compile(rb"'|\\.", re.DOTALL), re.compile(rb'"')
+# A quote that is doubled ends a quoted part and begins the next: the same, where nothing escapes.
+_PLAIN, _ESCAPED, _NAME = re.compile(rb"'"), re.compile(rb"''|'|\\.", re.DOTALL), re.compile(rb'"')
 _REMARK = re.compile(rb"/\*|\*/")
 
 
@@ -48,32 +49,21 @@ class Script:
         self.notes: list[str] = []
 
     def statements(self) -> Iterator[bytes]:
-        """Yield each statement. After a COPY FROM stdin, read `data` before the next one.
+        """Yield each statement, without remarks. After a COPY FROM stdin, read `data` before the next one.
 
         Raises:
             DamagedError: If the dump ends within one.
             MetaCommandError: If it holds a command for psql.
         """
         scanner = _Scanner()
-        parts: list[bytes] = []
-        length = 0
         for line in self._lines:
-            if not parts and self._between(line):
+            if scanner.between and self._between(line):
                 continue
-            start = 0
-            while (end := scanner.end(line, start, parts[0] if parts else line[start:])) is not None:
-                statement = b"".join([*parts, line[start:end]]).strip()
-                parts, length, start = [], 0, end
+            for statement in scanner.feed(line):
                 if match := _STRINGS.match(statement):
                     scanner.backslashes = match[1].lower() == b"off"
                 yield statement
-            rest = line[start:] if parts else line[start:].lstrip()
-            if rest:
-                parts.append(rest)
-                length += len(rest)
-                if length > _MAX_STATEMENT:
-                    raise DamagedError("it holds a statement without an end")
-        if parts:
+        if not scanner.between:
             raise DamagedError("it ends within a statement")
 
     def data(self) -> Iterator[bytes]:
@@ -110,7 +100,7 @@ class Script:
 
 
 class _Scanner:
-    """Finds the ends of statements, from line to line."""
+    """Finds the ends of statements, from line to line. Takes remarks out, which may hide what one is."""
 
     def __init__(self) -> None:
         self.backslashes = False
@@ -118,18 +108,22 @@ class _Scanner:
         self._remarks = 0
         self._parentheses = 0
         self._blocks = 0
+        self._parts: list[bytes] = []
+        self._length = 0
 
-    def end(self, line: bytes, position: int, first: bytes) -> int | None:
-        """Return where a statement ends, or None if it goes on in the next line.
+    @property
+    def between(self) -> bool:
+        """Whether no statement and no remark has begun."""
+        return not self._parts and not self._remarks
 
-        Args:
-            line: The line.
-            position: Where in it to begin.
-            first: The first line of the statement.
-        """
+    def feed(self, line: bytes) -> Iterator[bytes]:
+        """Yield the statements that end in a line."""
+        start = position = 0
         while position < len(line):
             if self._quote:
+                remark = self._quote is _REMARK
                 position = self._skip(self._quote, line, position)
+                start = position if remark else start
                 continue
             token = _TOKEN.search(line, position)
             if token is None:
@@ -137,11 +131,26 @@ class _Scanner:
             position = token.end()
             if token[0] == b"\\":
                 command = _COMMAND.match(line, token.start())
-                raise MetaCommandError(command[0].decode(errors="replace") if command else "\\")
+                raise MetaCommandError(command[0].decode() if command else "\\")
             if token[0] == b";" and not self._parentheses and not self._blocks:
-                return position
-            self._open(token[0], first)
-        return None
+                self._keep(line[start:position])
+                yield b"".join(self._parts)
+                self._parts, self._length, start = [], 0, position
+            elif token[0][:2] in {b"--", b"/*"}:
+                self._keep(line[start : token.start()] + b" ")
+                start = position
+                self._open(token)
+            else:
+                self._open(token)
+        self._keep(line[start:])
+
+    def _keep(self, part: bytes) -> None:
+        part = part if self._parts else part.lstrip()
+        if part:
+            self._parts.append(part)
+            self._length += len(part)
+            if self._length > _MAX_STATEMENT:
+                raise DamagedError("it holds a statement without an end")
 
     def _skip(self, quote: re.Pattern[bytes], line: bytes, position: int) -> int:
         match = quote.search(line, position)
@@ -149,12 +158,12 @@ class _Scanner:
             return len(line)
         if quote is _REMARK:
             self._remarks += 1 if match[0] == b"/*" else -1
-        if not self._remarks and not match[0].startswith(b"\\"):
+        if not self._remarks and match[0] != b"''" and not match[0].startswith(b"\\"):
             self._quote = None
         return match.end()
 
-    def _open(self, token: bytes, first: bytes) -> None:
-        word = token.upper()
+    def _open(self, token: re.Match[bytes]) -> None:
+        word = token[0].upper()
         if word == b"/*":
             self._quote, self._remarks = _REMARK, 1
         elif word in {b"'", b"E'"}:
@@ -162,23 +171,28 @@ class _Scanner:
         elif word == b'"':
             self._quote = _NAME
         elif word.startswith(b"$"):
-            self._quote = re.compile(re.escape(token))
+            self._quote = re.compile(re.escape(token[0]))
         elif word in {b"(", b")"}:
             self._parentheses = max(0, self._parentheses + (1 if word == b"(" else -1))
-        elif word in {b"BEGIN", b"CASE", b"END"} and _ROUTINE.match(first):
-            # The body of a routine may be statements of its own: BEGIN ATOMIC … END.
-            step = -1 if word == b"END" else int(word == b"BEGIN" or self._blocks > 0)
-            self._blocks = max(0, self._blocks + step)
+        elif token["block"] or (self._blocks and word == b"CASE"):
+            self._blocks += 1
+        elif self._blocks and word == b"END":
+            self._blocks -= 1
 
 
 def _lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
     pending: list[bytes] = []
+    length = 0
     while chunk := read(_CHUNK):
         *whole, rest = chunk.split(b"\n")
         for line in whole:
             yield b"".join([*pending, line, b"\n"])
             pending.clear()
+            length = 0
         if rest:
             pending.append(rest)
+            length += len(rest)
+            if length > _MAX_STATEMENT:
+                raise DamagedError("it holds a line without an end")
     if pending:
         yield b"".join(pending)

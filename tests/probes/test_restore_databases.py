@@ -1,7 +1,9 @@
 import asyncio
+import gzip
 import hashlib
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -142,6 +144,8 @@ def _write(store: Path, text: str) -> None:
         ("SELECT pg_terminate_backend(pg_backend_pid());", Reason.REFUSED),
         ("CREATE EVENT TRIGGER t ON ddl_command_end EXECUTE FUNCTION f();", Reason.FORBIDDEN),
         ("SELECT pg_read_file('/etc/hostname');", Reason.FORBIDDEN),
+        ("CREATE EXTENSION pg_stat_statements;", Reason.FORBIDDEN),
+        ("CREATE POLICY p ON kept TO gone USING (true);", Reason.MISSING),
     ],
 )
 async def test_what_the_server_cannot_do_is_not_held_against_the_dump(
@@ -172,6 +176,107 @@ async def test_owners_rights_and_tablespaces_of_the_old_server_are_not_needed(
         "CREATE SUBSCRIPTION s CONNECTION 'host=live' PUBLICATION p WITH (connect = false);\n",
     )
     assert line(await drill(), "restore").verdict is Verdict.PASS
+
+
+_FORCED = "ALTER TABLE kept ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+_DROPS = """
+ALTER TABLE ONLY public."no table" DROP CONSTRAINT c;
+ALTER TABLE t ALTER COLUMN i DROP DEFAULT;
+DROP TABLE t;
+DROP FUNCTION f(integer);
+DROP SCHEMA s;
+DROP TYPE s.t;
+DROP EXTENSION e;
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _FORCED,
+        f"{_FORCED}\nCREATE POLICY p ON kept USING (id::text = current_setting('shop.tenant'));",
+        _DROPS,
+        "SET transaction_timeout = 0;",
+    ],
+    ids=["policies for the owner", "of a setting", "drops in an empty database", "pg_restore 17"],
+)
+async def test_a_healthy_dump_is_restored(drill: Drill, store: Path, *, text: str) -> None:
+    _write(store, text)
+    assert line(await drill(), "restore").message == "1 tables with 1 rows restored."
+
+
+async def test_a_dump_with_drops_is_restored(drill: Drill, store: Path, server: PostgreSQL) -> None:
+    server.dump(store / "shop.sql", "--clean")
+    assert line(await drill(), "restore").verdict is Verdict.PASS
+
+
+async def test_a_second_dump_in_the_file_has_to_be_whole_too(
+    drill: Drill, store: Path, server: PostgreSQL, tmp_path: Path
+) -> None:
+    whole = server.dump(tmp_path / "one", "-t", "customers").read_bytes()
+    second = server.dump(tmp_path / "two", "-t", "orders").read_bytes()
+    cut = second[: second.index(b"-- Data for Name: orders") - 4]
+    (store / "shop.sql.gz").write_bytes(gzip.compress(whole + cut))
+    assert line(await drill(), "restore").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("program", [["zstd", "--no-check", "-q"], ["xz", "--check=none"]], ids=["zst", "xz"])
+async def test_a_compression_without_a_sum_proves_nothing(
+    drill: Drill, store: Path, server: PostgreSQL, *, program: list[str]
+) -> None:
+    server.dump(store / "shop.sql")
+    subprocess.run([*program, store / "shop.sql"], check=True)  # noqa: ASYNC221  # nothing else is to run
+    (store / "shop.sql").unlink(missing_ok=True)
+    assert line(await drill(), "checksums").verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize("where", ["server", "environment"])
+async def test_the_command_sees_the_scratch_database_beside_a_service_file(
+    drill: Drill,
+    store: Path,
+    server: PostgreSQL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    where: str,
+) -> None:
+    service = f"host=127.0.0.1\nport={server.port}\nuser=drill\npassword={PASSWORD}\ndbname=postgres\n"
+    (tmp_path / "services").write_text(f"[scratch]\n{service}")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    raw = {"server": "service=scratch"}
+    if where == "environment":
+        monkeypatch.setenv("PGSERVICE", "scratch")
+        raw = {}
+    _write(store, "")
+    outcome = await drill(command=["psql", "-X", "-A", "-t", "-c", "TABLE kept"], **raw)
+    assert line(outcome, "verification command").message == "psql: exit code 0: 1."
+
+
+async def test_limits_of_an_application_do_not_end_the_drill(store: Path, run_probe: RunProbe) -> None:
+    with postgresql("idle_session_timeout=700ms") as own:
+        _write(store, "SELECT pg_sleep(2);")
+        outcome = await run_probe("restore", source=str(store), server=own.url())
+        assert line(outcome, "restore").verdict is Verdict.PASS
+        assert not [name for name in own.databases() if "gonogo" in name]
+
+
+async def test_a_password_need_not_be_utf_8(drill: Drill, store: Path, server: PostgreSQL) -> None:
+    _write(store, "")
+    outcome = await drill(server=f"postgresql://drill:gr%FC%DFe@127.0.0.1:{server.port}/postgres")
+    assert outcome.reason is Reason.AUTH
+
+
+async def test_a_value_that_became_a_name_is_not_shown(drill: Drill, store: Path) -> None:
+    _write(store, "INSERT INTO kept VALUES (somebody);")
+    outcome = await drill()
+    assert line(outcome, "restore").verdict is Verdict.FAIL
+    assert "somebody" not in str(outcome)
+
+
+async def test_a_dump_that_is_a_folder_is_named(drill: Drill, store: Path) -> None:
+    (store / "shop").mkdir()
+    (store / "shop" / "toc.dat").write_bytes(b"PGDMP")
+    assert (await drill()).reason is Reason.CONFIG
 
 
 # What is left behind.
@@ -240,9 +345,10 @@ async def test_only_what_is_surely_left_over_is_dropped(
         "SELECT 1;",
         "SELECT 'it''s; \\' AS \"a;\"\"b\";",
         "SELECT E'it\\'s; \\\\', e'\\\n';",
+        "SELECT E'it''s \\'; ';",
+        'CREATE FUNCTION begin(begin date, "end" date) RETURNS TABLE(begin date) AS $$;$$ LANGUAGE sql;',
         "SELECT name'x;' FROM t;",
         "SELECT $$a; 'b$$, $x$ $$; $y$ $x$, a$b$c;",
-        "SELECT /* ; /* ' */ ; */ 1 -- ; '\n;",
         "SELECT 'a\n;\nb';",
         "CREATE RULE r AS ON DELETE TO t DO INSTEAD (SELECT 1; SELECT 2);",
         "CREATE OR REPLACE FUNCTION f()\nBEGIN ATOMIC SELECT CASE WHEN 1 THEN 2 END; SELECT 1; END;",
@@ -254,6 +360,27 @@ def test_a_statement_is_cut_where_the_server_would_end_it(statement: str, step: 
     text = f"-- before; 'it\n\\restrict AbC1\n\n{statement} BEGIN;\n\\unrestrict AbC1\nCOMMIT;\n"
     script = _script(text, step)
     assert [part.decode() for part in script.statements()] == [statement, "BEGIN;", "COMMIT;"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/* ; /* ' */ ; */ DROP/**/DATABASE x;",
+        "DROP -- ; '\nDATABASE x;",
+        "SELECT 1; -- a\n/* b\n;\n*/ DROP DATABASE x;",
+    ],
+)
+def test_a_remark_hides_nothing(text: str) -> None:
+    *_, last = _script(text, 100).statements()
+    assert last.split() == [b"DROP", b"DATABASE", b"x;"]
+
+
+def test_a_line_without_an_end_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probes.restore.sqlscript._MAX_STATEMENT", 1000)
+    read = iter([b"x" * 600] * 3)
+    with pytest.raises(DamagedError):
+        list(Script(lambda _: next(read)).statements())
+    assert next(read)
 
 
 @pytest.mark.parametrize("step", [1, 100_000])

@@ -14,7 +14,7 @@ def rdb(target: Path, *commands: tuple[object, ...], keys: int = 200, checksum: 
     """Write the file of a server that holds so many keys, and what these commands put there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.parent.parent / f"live-{target.name}"
-    options = ["--dbfilename", target.name, "--rdbchecksum", "yes" if checksum else "no"]
+    options = ["--dbfilename", target.name, "--rdbchecksum", "yes" if checksum else "no", "--databases", "64"]
     with redis_server(folder, *options) as server, server.client() as client:
         for number in range(keys):
             client.set(f"key:{number}", f"value {number} " * 5)

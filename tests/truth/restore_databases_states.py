@@ -25,6 +25,7 @@ DUMPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pg plain": ("shop.sql", ()),
     "pg plain of INSERTs": ("shop.sql", ("--inserts",)),
     "pg plain with DROPs": ("shop.sql", ("--clean", "--if-exists")),
+    "pg plain with DROPs of what is not there": ("shop.sql", ("--clean",)),
     "pg plain gz": ("shop.sql.gz", ()),
     "pg plain xz": ("shop.sql.xz", ()),
     "pg plain bz2": ("shop.sql.bz2", ()),
@@ -194,11 +195,14 @@ def dumpall(folder: Path) -> Iterator[dict[str, Any]]:
 _HOSTILE = {
     r"\connect shop": "unknown config",
     "ALTER ROLE drill PASSWORD 'x';": "unknown config",
+    "SELECT 1; -- x\nDROP DATABASE shop;": "unknown config",
+    "/* x */ DROP/**/DATABASE shop;": "unknown config",
     r"\! touch escaped": "fail restore",
     r"\restrict a`touch escaped`": "fail restore",
     r"SELECT 1 \g |touch escaped": "fail restore",
     "COPY kept TO PROGRAM 'touch escaped';": "fail restore",
     "COPY kept FROM '/etc/passwd';": "fail restore",
+    "COPY kept TO PROGRAM 'touch escaped # FROM stdin';": "fail restore",
 }
 
 
@@ -208,6 +212,7 @@ def _add_hostile(line: str, expected: str) -> None:
         sql(folder, f"CREATE TABLE kept (id int);\nINSERT INTO kept VALUES (1);\n{line}\n")
         with postgresql() as server:
             yield told(folder, server, server=server.url("postgres"))
+            assert "shop" in server.databases()
         assert not list(folder.rglob("escaped"))
 
 
@@ -387,6 +392,7 @@ _add_rdb("good, with a manifest", "pass", backups.vouch)
 _add_rdb("good, gz", "pass", lambda path: pack(path, ".gz"))
 _add_rdb("good, zst", "pass", lambda path: pack(path, ".zst"))
 _add_rdb("in two databases", "pass", commands=(("SELECT", 3), ("SET", "a", 1)))
+_add_rdb("in the 41st database", "pass", commands=(("SELECT", 40), ("SET", "a", 1)))
 _add_rdb("without a checksum", "warn checksums", checksum=False)
 _add_rdb("without a checksum, with a manifest", "pass", backups.vouch, checksum=False)
 _add_rdb("one flipped byte", "fail restore", backups.flip)
