@@ -30,11 +30,17 @@ class DependenciesParameters(parameters.Parameters, frozen=True):
         environments: The environments by name; none by default. Each is a Python (a path, or a name on PATH),
             a command that ends in one ("ssh -o BatchMode=yes host python3", as one text or as a list), or a
             site-packages folder. Any Python from 3.8 on will do; the project's own code is not imported.
+            A Python is read as it would start for the user who runs gonogo, or for the one as whom the
+            command runs it: with the PYTHONPATH that its command sets or that host or container gives it,
+            and with that user's own packages (~/.local) unless PYTHONNOUSERSITE or a virtual environment
+            without the system's packages shuts them out. No PYTHON... variable of gonogo's own is passed on.
             Where neither a pyvenv.cfg above a folder nor its path tells its Python, markers are taken from
             the Python that runs this, and that it fits requires-python is not checked.
         critical: Packages that must be the same everywhere: any difference fails; none by default. A
             difference in any other package warns. Without a lock file that holds for every package but pip,
             setuptools and wheel; with one, a package that it does not name may be missing somewhere.
+            Two commits of a repository differ under one version too, where both sides tell theirs: a lock
+            or a link with a whole commit, and the direct_url.json that an installer leaves (PEP 610).
         extras: The project's extras that are to be installed, as a list for all environments or as lists by
             the environment's name. None by default: what only an extra needs may then be missing.
         groups: The dependency groups that are to be installed, in the same two forms; none by default.
@@ -135,7 +141,7 @@ def _refuse_strangers(params: DependenciesParameters, project: "Project") -> Non
         _refuse_strange_environment(key, given if isinstance(given, dict) else (), params)
     _refuse_strange_environment("exact", params.exact, params)
     if params.exact and not any(source.full for source in project.sources):
-        hint = "Make one with uv lock, poetry lock or pip-compile, or take exact out."
+        hint = "Make one with uv lock or poetry lock, set lock to what pip-compile wrote, or take exact out."
         raise CannotTell(Reason.CONFIG, "There is no lock file for exact to go by.", hint)
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from probes.dependencies.commits import Commits, installed_commit
 from probes.outcome import CannotTell, Reason
 
 
@@ -25,16 +26,19 @@ class Environment(NamedTuple):
     Attributes:
         name: What the checklist calls it.
         packages: The versions of every package, by normalized name; more than one if it is there twice.
+        commits: The commit of each package that was installed from a repository, by normalized name.
         requires: The requirements of each package that belong to one of its extras, by normalized name.
         broken: Metadata folders that tell no name or version, or that a broken uninstallation left.
         markers: The marker fields of PEP 508 with their values there.
         pythons: The full versions that its Python may have: one, unless only the folder's name tells it;
             none if nothing does, and the markers are those of the Python that runs this.
-        installer: The command that installs a package there, but for the package.
+        installer: The command that installs a package there, but for the package; none where only the
+            system's package manager may install (PEP 668).
     """
 
     name: str
     packages: dict[str, list[str]]
+    commits: dict[str, Commits]
     requires: dict[str, list[str]]
     broken: list[Path]
     markers: dict[str, str]
@@ -43,29 +47,51 @@ class Environment(NamedTuple):
 
 
 class _Listing(msgspec.Struct):
-    packages: list[tuple[str | None, str | None, str, list[str]]]
+    packages: list[tuple[str | None, str | None, str, list[str], str]]
     closed: list[str]
+    managed: bool
     markers: dict[str, str]
 
 
 _BEGIN = "gonogo-packages:"
 # It goes in on stdin, so that no shell on the way to the interpreter has anything to quote.
 _SCRIPT = rf"""
-import json, os, platform, sys
+import json, os, platform, re, site, sys, sysconfig
 from importlib.metadata import distributions
-path = sys.argv[1:] or sys.path
-packages = []
+path = sys.argv[1:]
+if not path:
+    # -I keeps what lies about from being imported, but hides these two from what is listed.
+    path = [os.path.abspath(one) for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+    config = os.path.join(sys.prefix, "pyvenv.cfg")
+    text = open(config).read() if sys.prefix != sys.base_prefix and os.path.isfile(config) else ""
+    alone = re.search(r"(?im)^include-system-site-packages\s*=\s*false", text)
+    user = site.getusersitepackages()
+    if not alone and os.path.isdir(user) and not os.environ.get("PYTHONNOUSERSITE"):
+        path.append(user)
+        site.addsitedir(user)
+    path += sys.path
+packages, closed = [], [one for one in path if os.path.isdir(one) and not os.access(one, os.R_OK | os.X_OK)]
 for one in distributions(path=path):
     try:
         name, version = one.metadata.get("Name"), one.metadata.get("Version")
         requires = [text for text in one.requires or () if "extra" in text]
     except Exception:
         name, version, requires = None, None, []
-    packages.append((name, version, os.path.realpath(str(getattr(one, "_path", ""))), requires))
+    place = os.path.realpath(str(getattr(one, "_path", "")))
+    if not (name and version):
+        files = [place] + [os.path.join(place, each) for each in ("METADATA", "PKG-INFO")]
+        closed += [each for each in files if os.path.exists(each) and not os.access(each, os.R_OK)]
+    try:
+        origin = one.read_text("direct_url.json") or ""
+    except Exception:
+        origin = ""
+    packages.append((name, version, place, requires, origin))
 v = sys.implementation.version
 print("\n{_BEGIN}" + json.dumps({{
     "packages": packages,
-    "closed": [one for one in path if os.path.isdir(one) and not os.access(one, os.R_OK | os.X_OK)],
+    "closed": closed,
+    "managed": sys.prefix == sys.base_prefix
+    and os.path.isfile(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")),
     "markers": {{
         "implementation_name": sys.implementation.name,
         "implementation_version": "%d.%d.%d" % v[:3] + ("" if v[3] == "final" else v[3][0] + str(v[4])),
@@ -106,6 +132,7 @@ _SIGNS = {
 }
 _MOST_AT_ONCE = 32
 _SECRET = re.compile(r"(?i)((?:pass|secret|token|key|auth)[a-z0-9_]*=).+")
+_OPTION = re.compile("(?i)--[a-z-]*(?:pass|secret|token)[a-z-]*")  # its value is the next word
 
 
 def normal(name: str) -> str:
@@ -171,8 +198,9 @@ def read_environment(name: str, place: str | list[str], limit: float) -> Environ
             markers = {**markers, "python_version": short, "python_full_version": pythons[0]}
     found: dict[str, dict[Path, list[str]]] = {}
     requires: dict[str, list[str]] = {}
+    commits: dict[str, Commits] = {}
     broken = []
-    for metadata, (package, version, _, extras) in {one[2]: one for one in listing.packages}.items():
+    for metadata, (package, version, _, extras, origin) in {one[2]: one for one in listing.packages}.items():
         path = Path(metadata)
         # pip renames what it removes to begin with ~, and leaves it so if it is interrupted.
         if not (package and version) or path.name.startswith("~"):
@@ -180,17 +208,23 @@ def read_environment(name: str, place: str | list[str], limit: float) -> Environ
             continue
         # In the same folder, one installation over another. In a later folder of the path it is only
         # shadowed, as the system's packages are in an environment that lets them in.
-        versions = found.setdefault(normal(package), {}).setdefault(path.parent, [])
-        versions.append(version)
+        folders = found.setdefault(normal(package), {})
+        versions = folders.setdefault(path.parent, [])
+        # Debian's cryptography has both a dist-info and an egg-info of the one version.
+        if version not in versions:
+            versions.append(version)
         requires.setdefault(normal(package), extras)
+        if len(folders) == 1 and (commit := installed_commit(origin)):
+            commits[normal(package)] = commit
     return Environment(
         name,
         {package: next(iter(folders.values())) for package, folders in found.items()},
+        commits,
         requires,
         broken,
         markers,
         pythons,
-        _installer(folder, command, has_pip="pip" in found),
+        () if listing.managed and not folder else _installer(folder, command, has_pip="pip" in found),
     )
 
 
@@ -211,7 +245,10 @@ def _harmless(command: list[str]) -> list[str]:
     if Path(words[0]).name == "sshpass":
         words = [re.sub("^(-p).+", r"\1***", word) for word in words]
         words = ["***" if before == "-p" else word for before, word in zip(["", *words], words, strict=False)]
-    return words
+    return [
+        "***" if _OPTION.fullmatch(before) else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]
 
 
 def _folder(place: str | list[str]) -> Path | None:
@@ -260,11 +297,11 @@ def _ask(name: str, argv: list[str], limit: float) -> _Listing:
             return msgspec.json.decode(rest.partition(b"\n")[0], type=_Listing)
     last = (complaint.strip().splitlines() or [""])[-1][:200].rstrip(".")
     said = f" ({last})" if last else ""
-    reason, found, advice = _obstacle(code, complaint.lower())
+    reason, found, advice = _obstacle(code, complaint.lower(), silent=not out.strip())
     raise CannotTell(reason, f"{name}: {argv[0]} {found}{said}.", f"{advice}; then {_by_hand(argv)}.")
 
 
-def _obstacle(code: int, complaint: str) -> tuple[Reason, str, str]:
+def _obstacle(code: int, complaint: str, *, silent: bool) -> tuple[Reason, str, str]:
     """Return why no Python answered: the reason, what was found and what to do."""
     if code < 0:
         cause = signal.strsignal(-code) or f"signal {-code}"
@@ -279,6 +316,9 @@ def _obstacle(code: int, complaint: str) -> tuple[Reason, str, str]:
     if sign:
         reason, advice = _SIGNS[sign]
         return reason, "did not reach a Python", advice
+    if not code and silent:
+        advice = "Let the command pass on its input: docker exec -i, kubectl exec -i, ssh without -n"
+        return Reason.PROTOCOL, "ended without a word, as a Python does that gets no input", advice
     advice = "Let the command end in a Python 3.8 or newer"
     return Reason.PROTOCOL, "answered, but not as Python 3.8 or newer does", advice
 
@@ -298,6 +338,8 @@ def _run(name: str, argv: list[str], limit: float) -> tuple[int, bytes, str]:
                 stdin=script,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                # What is set for gonogo itself says nothing about an environment.
+                env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
                 start_new_session=True,  # without a terminal ssh cannot stop to ask for a password
             )
         except PermissionError as error:

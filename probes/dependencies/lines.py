@@ -58,7 +58,7 @@ def extra_check(one: Environment, matrix: Matrix) -> Check:
     known = {name for wants in matrix.wanted[one.name].values() for name in wants}
     names = sorted(one.packages.keys() - known - SEEDS - {matrix.project.name})
     hint = "Remove them there, or lock them."
-    if names and one.installer[-1] == "install":
+    if names and one.installer[-1:] == ("install",):
         command = shlex.join([*one.installer[:-1], "uninstall", "--yes", *names])
         hint = f"Remove them there, or lock them: {command}."
     labels = listed([source.label for source in matrix.project.sources])
@@ -113,5 +113,6 @@ def only_in_some(names: set[str], matrix: Matrix) -> Iterator[Check]:
             limit=0,
             message=f"{packages(len(group))} {verb} in {listed(having)}, not in {listed(lacking)}, "
             f"and no file asks for {them}: {some(group, _MOST_NAMED)}.",
-            hint=f"Install or remove {them}, or make a lock file that tells where what belongs.",
+            hint=f"Install or remove {them}, or make a lock file that tells where what belongs, "
+            "or set lock to the file that pip-compile wrote.",
         )

@@ -11,6 +11,7 @@ from packaging.pylock import Package, Pylock
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from probes.dependencies.commits import Commits, at_commit
 from probes.dependencies.pins import (
     ANY,
     Pin,
@@ -24,25 +25,33 @@ from probes.dependencies.pins import (
     names,
     read_toml,
 )
-from probes.dependencies.pyproject import poetry_ranges
+from probes.dependencies.pyproject import PoetryTable, poetry_entries, poetry_marker, poetry_ranges
 from probes.dependencies.requirements import read_requirements
 
 LOCKS = ("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.lock")
 """Lock files, in the order in which they are looked for."""
 
 
-def read_lock(path: Path, label: str) -> Source:
+def read_lock(
+    path: Path, label: str, own: str = "", asked: Callable[[Target], Iterable[Pin]] | None = None
+) -> Source:
     """Read a lock file, of the kind that its name tells.
+
+    Args:
+        path: Where it is.
+        label: What the operator calls it.
+        own: The normalized name of the project. One lock may serve a whole workspace.
+        asked: What the project's pyproject.toml asks for. Old locks of Poetry do not tell.
 
     Raises:
         CannotTell: If it cannot be opened or read.
     """
     if path.name.endswith("uv.lock"):
         lock = read_toml(path, label, _UvLock)
-        return checked(label, lambda: _uv_source(lock, label))
+        return checked(label, lambda: _uv_source(lock, label, own))
     if path.name.endswith("poetry.lock"):
         poetry = read_toml(path, label, _PoetryLock)
-        return checked(label, lambda: _poetry_source(poetry, label))
+        return checked(label, lambda: _poetry_source(poetry, label, asked))
     if path.name.endswith("Pipfile.lock"):
         raw = content(path)
         return checked(label, lambda: _pipfile_source(raw, label))
@@ -86,10 +95,10 @@ class _UvLock(msgspec.Struct, rename="kebab"):
     manifest: _UvManifest = msgspec.field(default_factory=_UvManifest)
 
 
-def _uv_source(lock: _UvLock, label: str) -> Source:
+def _uv_source(lock: _UvLock, label: str, own: str) -> Source:
     if lock.version != 1:
         raise ValueError(f"its format {lock.version} is not known here")
-    roots = _uv_roots(lock)
+    roots = _uv_roots(lock, own)
     if not roots and not lock.manifest.dependency_groups:
         raise ValueError("it names no project that the packages are for")
     tables = [table for one in lock.package for table in (one.optional_dependencies, one.dev_dependencies)]
@@ -100,7 +109,7 @@ def _uv_source(lock: _UvLock, label: str) -> Source:
     return Source(
         label,
         full=True,
-        pins=partial(_uv, lock),
+        pins=partial(_uv, lock, roots),
         extras=names(extra for root in roots for extra in root.optional_dependencies),
         groups=names(
             [
@@ -116,13 +125,13 @@ def _uv_local(package: _UvPackage) -> bool:
     return bool({"virtual", "editable", "directory"} & package.source.keys())
 
 
-def _uv_roots(lock: _UvLock) -> list[_UvPackage]:
+def _uv_roots(lock: _UvLock, own: str) -> list[_UvPackage]:
     local = [package for package in lock.package if _uv_local(package)]
-    return [package for package in local if "." in package.source.values()] or local
+    named = [package for package in local if canonicalize_name(package.name) == own]
+    return named or [package for package in local if "." in package.source.values()] or local
 
 
-def _uv(lock: _UvLock, target: Target) -> Iterator[Pin]:
-    roots = _uv_roots(lock)
+def _uv(lock: _UvLock, roots: list[_UvPackage], target: Target) -> Iterator[Pin]:
     # Where extras or groups exclude each other, uv writes them into markers: extra == 'extra-4-demo-fast'.
     kinds = [("extra", one) for one in target.extras] + [("group", one) for one in target.groups]
     marks = [f"{kind}-{len(root.name)}-{root.name}-{one}" for root in roots for kind, one in kinds]
@@ -138,18 +147,27 @@ def _uv(lock: _UvLock, target: Target) -> Iterator[Pin]:
     for table, expected in tables:
         for name, edges in table.items():
             (asked if canonicalize_name(name) in expected else others).extend(edges)
+    # The other members of a workspace may be installed beside this one, but need not be.
+    members = [one for one in lock.package if _uv_local(one)]
+    for member in members:
+        tables_of = [*member.optional_dependencies.values(), *member.dev_dependencies.values()]
+        others += [edge for table in [member.dependencies, *tables_of] for edge in table]
     needed = _reach(asked, packages, holding)
     listed = _reach([*asked, *others], packages, holding)
-    for package in (one for group in packages.values() for one in group if not _uv_local(one)):
+    own = roots if len(roots) == 1 else []
+    listed |= {(one.name, one.version) for one in members if one not in own and "virtual" not in one.source}
+    for package in (one for group in packages.values() for one in group):
         key = (package.name, package.version)
         if key in listed:
+            origin = package.source.get("git", "")
             files = [*package.wheels, *([package.sdist] if package.sdist else [])]
             yield Pin(
                 canonicalize_name(package.name),
                 exactly(package.version),
-                key in needed,
+                key in needed and "virtual" not in package.source,
                 hashes=frozenset(file.hash for file in files if file.hash),
                 fixed=True,
+                commits=at_commit(origin, origin.rpartition("#")[2]),
             )
 
 
@@ -178,6 +196,12 @@ class _PoetryFile(msgspec.Struct):
     hash: str = ""
 
 
+class _PoetryOrigin(msgspec.Struct):
+    url: str = ""
+    resolved_reference: str = ""
+    subdirectory: str = ""
+
+
 class _PoetryPackage(msgspec.Struct):
     name: str
     version: str
@@ -185,6 +209,8 @@ class _PoetryPackage(msgspec.Struct):
     groups: list[str] = []
     markers: str | dict[str, str] = ""
     files: list[_PoetryFile] = []
+    source: _PoetryOrigin = msgspec.field(default_factory=_PoetryOrigin)
+    dependencies: PoetryTable = {}
 
 
 class _PoetryMetadata(msgspec.Struct, rename="kebab"):
@@ -197,19 +223,22 @@ class _PoetryLock(msgspec.Struct):
     extras: dict[str, list[str]] = {}
 
 
-def _poetry_source(lock: _PoetryLock, label: str) -> Source:
+def _poetry_source(lock: _PoetryLock, label: str, asked: Callable[[Target], Iterable[Pin]] | None) -> Source:
     python = lock.metadata.python_versions
     return Source(
         label,
         full=True,
-        pins=partial(_poetry, lock),
+        pins=partial(_poetry, lock, asked),
         extras=names(lock.extras),
         groups=names(group for package in lock.package for group in package.groups) - {"main"},
         python=poetry_ranges(python) if python else (),
     )
 
 
-def _poetry(lock: _PoetryLock, target: Target) -> Iterator[Pin]:
+def _poetry(
+    lock: _PoetryLock, asked: Callable[[Target], Iterable[Pin]] | None, target: Target
+) -> Iterator[Pin]:
+    reached = _poetry_reach(lock, asked(target), target) if asked else set()
     direct = {
         canonicalize_name(name)
         for extra, some in lock.extras.items()
@@ -218,8 +247,8 @@ def _poetry(lock: _PoetryLock, target: Target) -> Iterator[Pin]:
     }
     for package in lock.package:
         name = canonicalize_name(package.name)
-        # Before lock format 2.1 the file names no groups: whether production needs a package is not in it.
-        groups, given = package.groups or ["unnamed"], package.markers
+        # Before lock format 2.1 the file names no groups; pyproject.toml then tells what production needs.
+        groups, given = package.groups or ["main" if name in reached else "unnamed"], package.markers
         texts = {group: given if isinstance(given, str) else given.get(group, "") for group in groups}
         fits = {group for group, text in texts.items() if holds(text, target.markers, target.extras)}
         if not package.optional:
@@ -229,13 +258,40 @@ def _poetry(lock: _PoetryLock, target: Target) -> Iterator[Pin]:
             needed = bool(fits) and (name in direct or ("extra" in str(given) and bool(target.extras)))
         if package.optional or fits:
             hashes = frozenset(file.hash for file in package.files if file.hash)
-            yield Pin(name, exactly(package.version), needed, hashes=hashes, fixed=True)
+            origin = package.source
+            commits = at_commit(origin.url, origin.resolved_reference, origin.subdirectory)
+            yield Pin(name, exactly(package.version), needed, hashes=hashes, fixed=True, commits=commits)
+
+
+def _poetry_reach(lock: _PoetryLock, asked: Iterable[Pin], target: Target) -> set[str]:
+    packages: dict[str, list[_PoetryPackage]] = {}
+    for package in lock.package:
+        packages.setdefault(canonicalize_name(package.name), []).append(package)
+    waiting, seen = [(pin.name, pin.extras) for pin in asked if pin.needed], set[tuple[str, frozenset[str]]]()
+    while waiting:
+        at = waiting.pop()
+        if at in seen or at[0] not in packages:
+            continue
+        seen.add(at)
+        choices = [
+            {
+                (name, names(one.extras))
+                for name, one in poetry_entries(package.dependencies)
+                if holds(poetry_marker(one), target.markers, at[1])
+            }
+            for package in packages[at[0]]
+        ]
+        # Which of several versions counts here the file does not tell: only what each of them needs is sure.
+        waiting += set.intersection(*choices)
+    return {name for name, _ in seen}
 
 
 class _PipfilePackage(msgspec.Struct):
     version: str = ""
     markers: str = ""
+    git: str = ""
     ref: str = ""
+    subdirectory: str = ""
     hashes: list[str] = []
 
 
@@ -277,6 +333,7 @@ def _pipfile(table: Mapping[str, _PipfilePackage]) -> Iterator[Pin]:
             marker=Marker(package.markers) if package.markers else None,
             hashes=frozenset(package.hashes),
             fixed=bool(package.ref),
+            commits=at_commit(package.git, package.ref, package.subdirectory),
         )
 
 
@@ -315,7 +372,12 @@ def _pylock(lock: Pylock, target: Target) -> Iterator[Pin]:
         )
         if needed or listed:
             hashes = frozenset(_pylock_hashes(package))
-            yield Pin(package.name, exactly(str(package.version or "")), needed, hashes=hashes, fixed=True)
+            commits: Commits = {}
+            if vcs := package.vcs:
+                place = vcs.url or str(vcs.path or "")
+                commits = at_commit(place, vcs.commit_id, str(vcs.subdirectory or ""), vcs.type)
+            allowed = exactly(str(package.version or ""))
+            yield Pin(package.name, allowed, needed, hashes=hashes, fixed=True, commits=commits)
 
 
 def _pylock_hashes(package: Package) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from typing import NamedTuple
 
+from probes.dependencies.commits import other_commit, with_commits
 from probes.dependencies.environments import Environment
 from probes.dependencies.pins import Source, Wanted, distinct, local_build
 from probes.dependencies.project_files import Project
@@ -154,7 +155,12 @@ def _against_files(name: str, matrix: Matrix) -> list[Problem]:
     for source in matrix.project.sources:
         wants = {one.name: matrix.wanted[one.name][source.label].get(name) for one in matrix.environments}
         found = {one.name: one.packages.get(name, [""])[0] for one in matrix.environments}
-        wrong = tuple(at for at, want in wants.items() if want and found[at] and not want.accepts(found[at]))
+        commits = {one.name: one.commits.get(name, ()) for one in matrix.environments}
+        wrong = tuple(
+            at
+            for at, want in wants.items()
+            if want and found[at] and not want.accepts(found[at], commits[at])
+        )
         absent = tuple(at for at, want in wants.items() if want and want.needed and not found[at])
         other.setdefault(wrong, []).append(source.label)
         lacking.setdefault(absent, []).append(source.label)
@@ -209,6 +215,14 @@ def _among_environments(name: str, matrix: Matrix, *, critical: bool) -> list[Pr
         commands = _commands(_named(others, matrix), dict.fromkeys(others, f"{name}=={newest}"))
         hint = f"Install one version in all, for example the newest there is: {commands}."
         return [Problem(f"{listed(list(versions))} differ", hint)]
+    commits = {one.name: one.commits[name] for one in matrix.environments if name in one.commits}
+    if any(other_commit(*two) for two in combinations(commits.values(), 2)) and (critical or not locked):
+        first = next(iter(commits))
+        others = [at for at in commits if other_commit(commits[at], commits[first])]
+        (link,) = commits[first].values()
+        commands = _commands(_named(others, matrix), dict.fromkeys(others, f"{name} @ {link}"))
+        hint = f"Install one commit in all, for example that of {first}: {commands}."
+        return [Problem(f"{listed(list(commits))} differ", hint)]
     absent = [one.name for one in matrix.environments if one.name not in versions]
     unexplained = [at for at in absent if at in locked or not locked]
     if critical and versions and unexplained:
@@ -237,7 +251,7 @@ def _among_files(name: str, matrix: Matrix) -> list[Problem]:
                 hint = f"Make {two.label} anew{_lock(two)}."
                 problems[one.label, two.label] = Problem(found, hint)
             told = (two.label, one.label) in problems
-            if mine and yours and mine.exact and not told and not _agree(mine, yours):
+            if mine and yours and not told and _contradict(mine, yours):
                 lock = next((source for source in (one, two) if source.full), None)
                 plain = two if one is lock else one
                 hint = f"Make {two.label} and {one.label} agree: correct one of them."
@@ -247,9 +261,10 @@ def _among_files(name: str, matrix: Matrix) -> list[Problem]:
     return list(problems.values())
 
 
-def _agree(one: Wanted, two: Wanted) -> bool:
-    """Tell whether an exact version and another wish go together: 7.2.2 lets 7.2.2+cu1 be locked."""
-    return any(map(two.accepts, one.exact)) or any(map(one.accepts, two.exact))
+def _contradict(one: Wanted, two: Wanted) -> bool:
+    """Tell whether an exact wish and another do not go together: 7.2.2 lets 7.2.2+cu1 be locked."""
+    agree = any(map(two.accepts, one.exact)) or any(map(one.accepts, two.exact))
+    return other_commit(one.commits, two.commits) or (bool(one.exact) and not agree)
 
 
 def _other_artifact(one: Wanted, two: Wanted) -> bool:
@@ -280,18 +295,33 @@ def _installing(where: Sequence[Environment], name: str, matrix: Matrix) -> str:
         text = f"=={want.exact[-1]}" if want and want.exact else ""
         if want and not want.exact and want.allowed:
             text = str(want.allowed[-1])
-        requirements[one.name] = f"{name}{text}"
+        link = next((link for want in reversed(wants) for link in want.commits.values()), "")
+        requirements[one.name] = f"{name} @ {link}" if link else f"{name}{text}"
     return _commands(where, requirements)
 
 
 def _commands(where: Sequence[Environment], requirements: Mapping[str, str]) -> str:
-    lines = [shlex.join([*one.installer, requirements[one.name]]) for one in where[:_MOST_COMMANDS]]
+    lines = [_command(one, requirements[one.name]) for one in where[:_MOST_COMMANDS]]
     rest = [one.name for one in where[_MOST_COMMANDS:]]
     return " and ".join(lines) + (f", likewise in {listed(rest)}" if rest else "")
 
 
+def _command(one: Environment, requirement: str) -> str:
+    name, _, link = requirement.partition(" @ ")
+    if not one.installer:
+        return f"{requirement}, in a virtual environment or with the system's package manager"
+    # pip passes over another commit of a version that is there.
+    again = ("--force-reinstall", "--no-deps") if link and name in one.packages else ()
+    # ssh gives its words to a shell there, for which ">=6" is a file to write.
+    far = one.installer[0].rpartition("/")[2] == "ssh"
+    return shlex.join([*one.installer, *again, shlex.quote(requirement) if far else requirement])
+
+
 def _line(name: str, matrix: Matrix, verdict: Verdict, problems: Sequence[Problem]) -> Check:
-    cells = {one.name: " and ".join(one.packages.get(name, ["none"])) for one in matrix.environments}
+    cells = {
+        one.name: with_commits(" and ".join(one.packages.get(name, ["none"])), one.commits.get(name, ()))
+        for one in matrix.environments
+    }
     cells |= dict.fromkeys(matrix.unread, "not read")
     asked = {}
     for source in matrix.project.sources:

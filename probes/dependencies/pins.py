@@ -19,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from probes.dependencies.commits import Commits, other_commit, with_commits
 from probes.outcome import CannotTell, Reason
 
 Markers = Mapping[str, str]
@@ -57,6 +58,7 @@ class Pin(NamedTuple):
         extras: The extras of the package that are asked for.
         hashes: The digests of the files that may be installed, as "sha256:...".
         fixed: Whether the entry means one state of the package even if it states no version: a commit.
+        commits: The commit that is to be installed; none where it comes from no repository.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Pin(NamedTuple):
     extras: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     fixed: bool = False
+    commits: Commits = {}  # noqa: RUF012  # never written to
 
 
 class Wanted(NamedTuple):
@@ -77,6 +80,7 @@ class Wanted(NamedTuple):
         extras: As in `Pin`.
         hashes: As in `Pin`.
         fixed: As in `Pin`.
+        commits: The commits that may be installed; none where any may.
         derived: Whether not the file but an extra of an installed package asks for it.
     """
 
@@ -85,13 +89,13 @@ class Wanted(NamedTuple):
     extras: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     fixed: bool = False
+    commits: Commits = {}  # noqa: RUF012  # never written to
     derived: bool = False
 
     def __str__(self) -> str:
         """Write an exact version bare, as a lock shows it, and a range as it stands."""
-        return " or ".join(
-            self.exact or [str(one) or "any version" for one in self.allowed] or ["unversioned"]
-        )
+        versions = self.exact or [str(one) or "any version" for one in self.allowed]
+        return with_commits(" or ".join(versions), self.commits) or "unversioned"
 
     @property
     def exact(self) -> list[str]:
@@ -104,8 +108,13 @@ class Wanted(NamedTuple):
         """Whether the file means one state of the package."""
         return self.fixed or bool(self.exact)
 
-    def accepts(self, version: str) -> bool:
-        """Tell whether this version is what the file asks for, by the rules of PEP 440."""
+    def accepts(self, version: str, commits: Iterable[str] = ()) -> bool:
+        """Tell whether this version is what the file asks for, by the rules of PEP 440, and this commit.
+
+        Where either side knows no commit, the version alone decides.
+        """
+        if other_commit(self.commits, commits):
+            return False
         return not self.allowed or any(one.contains(version, prereleases=True) for one in self.allowed)
 
 
@@ -154,12 +163,15 @@ def joined(pins: Iterable[Pin], *, full: bool) -> dict[str, Wanted]:
             allowed = dict.fromkeys(one for alternatives in sets for one in alternatives)
         else:
             allowed = dict.fromkeys(reduce(and_, choice) for choice in product(*sets) if choice)
+        commits = {commit: link for pin in counting or group for commit, link in pin.commits.items()}
         wanted[name] = Wanted(
             tuple(allowed),
             any(pin.needed for pin in group),
             frozenset().union(*(pin.extras for pin in group)),
             frozenset().union(*(pin.hashes for pin in group)),
             any(pin.fixed for pin in group),
+            # Where one alternative of a lock comes from no repository, no commit is wrong.
+            {} if full and not all(pin.commits for pin in counting or group) else commits,
         )
     return wanted
 

@@ -36,10 +36,11 @@ def read_project(folder: Path, requirements: Iterable[str] = (), lock: str = "")
     Raises:
         CannotTell: If a file that is named is missing, or one that is there cannot be read.
     """
-    name, sources = "", []
+    name, sources = "", list[Source]()
     if (folder / "pyproject.toml").is_file():
         name, source = read_pyproject(folder / "pyproject.toml")
         sources.append(source)
+    asked = sources[0].pins if sources else None
     given = [one for one in requirements if one]
     lock = lock or next((one for one in LOCKS if (folder / one).is_file()), "")
     given = given or ["requirements.txt"] * (folder / "requirements.txt").is_file()
@@ -49,5 +50,5 @@ def read_project(folder: Path, requirements: Iterable[str] = (), lock: str = "")
         if one != lock
     ]
     if lock:
-        sources.append(read_lock(folder / lock, lock))
+        sources.append(read_lock(folder / lock, lock, name, asked))
     return Project(name, tuple(sources), {source.label: source.python for source in sources if source.python})

@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from probes.dependencies.commits import at_commit
 from probes.dependencies.pins import ANY, Pin, Ranges, Source, Target, applying, checked, names, read_toml
 from probes.dependencies.requirements import read_requirement
 
@@ -28,23 +29,25 @@ class _PoetryDependency(msgspec.Struct):
     markers: str = ""
     python: str = ""
     platform: str = ""
+    git: str = ""
     rev: str = ""
+    subdirectory: str = ""
     extras: list[str] = []
     optional: bool = False
 
 
-_PoetryTable = dict[str, str | _PoetryDependency | list[_PoetryDependency]]
+PoetryTable = dict[str, str | _PoetryDependency | list[_PoetryDependency]]
 
 
 class _PoetryGroup(msgspec.Struct, rename="kebab"):
-    dependencies: _PoetryTable = {}
+    dependencies: PoetryTable = {}
     include_groups: list[str] = []
 
 
 class _Poetry(msgspec.Struct, rename="kebab"):
     name: str = ""
-    dependencies: _PoetryTable = {}
-    dev_dependencies: _PoetryTable = {}
+    dependencies: PoetryTable = {}
+    dev_dependencies: PoetryTable = {}
     group: dict[str, _PoetryGroup] = {}
     extras: dict[str, list[str]] = {}
 
@@ -129,23 +132,30 @@ def _poetry_group(name: str, groups: Mapping[str, _PoetryGroup], above: tuple[st
         yield from _poetry_group(inner, groups, (*above, name))
 
 
-def _poetry_pins(table: _PoetryTable) -> Iterator[Pin]:
+def _poetry_pins(table: PoetryTable) -> Iterator[Pin]:
+    for name, one in poetry_entries(table):
+        yield Pin(
+            name,
+            poetry_ranges(one.version) if one.version else (),
+            needed=not one.optional,
+            marker=poetry_marker(one),
+            extras=names(one.extras),
+            fixed=bool(re.fullmatch("[0-9a-f]{40}", one.rev)),
+            commits=at_commit(one.git, one.rev, one.subdirectory),
+        )
+
+
+def poetry_entries(table: PoetryTable) -> Iterator[tuple[str, _PoetryDependency]]:
+    """Return each entry of a table of Poetry's with its normalized name, but for Python itself."""
     for name, value in table.items():
-        if name == "python":
-            continue
-        given = [_PoetryDependency(version=value)] if isinstance(value, str) else value
-        for one in given if isinstance(given, list) else [given]:
-            yield Pin(
-                canonicalize_name(name),
-                poetry_ranges(one.version) if one.version else (),
-                needed=not one.optional,
-                marker=_poetry_marker(one),
-                extras=names(one.extras),
-                fixed=bool(re.fullmatch("[0-9a-f]{40}", one.rev)),
-            )
+        if name != "python":
+            given = [_PoetryDependency(version=value)] if isinstance(value, str) else value
+            for one in given if isinstance(given, list) else [given]:
+                yield canonicalize_name(name), one
 
 
-def _poetry_marker(one: _PoetryDependency) -> Marker | None:
+def poetry_marker(one: _PoetryDependency) -> Marker | None:
+    """Return where an entry of Poetry's counts; None for everywhere."""
     parts = [one.markers] if one.markers else []
     if one.platform:
         parts.append(f'sys_platform == "{one.platform}"')

@@ -18,13 +18,14 @@ from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
+from probes.dependencies.commits import at_commit
 from probes.dependencies.pins import Pin, Ranges, checked, content, exactly, names
 from probes.outcome import CannotTell, Reason
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
-_COMMIT = re.compile(r"@[0-9a-f]{40}(?:[#?]|$)")
+_COMMIT = re.compile(r"@([0-9a-f]{40})(?:[#?]|$)")
 _INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 _EDITABLE = ("-e", "--editable")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what a PowerShell redirection writes
@@ -141,8 +142,16 @@ def read_requirement(text: str, where: str, *, constraint: bool) -> Pin:
         name, marker, url = canonicalize_name(requirement.name), requirement.marker, requirement.url
         allowed = _link(url)[1] if url else (requirement.specifier,)
         extras = names(requirement.extras)
-    fixed = bool(url and _COMMIT.search(url))
-    return Pin(name, allowed, needed=not constraint, marker=marker, extras=extras, fixed=fixed)
+    found = _COMMIT.search(url or "")
+    return Pin(
+        name,
+        allowed,
+        needed=not constraint,
+        marker=marker,
+        extras=extras,
+        fixed=bool(found),
+        commits=at_commit(url, found[1]) if url and found else {},
+    )
 
 
 def _link(link: str) -> tuple[str, Ranges]:

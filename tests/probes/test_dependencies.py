@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import time
 import venv
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from probes.dependencies.commits import at_commit
 from probes.dependencies.environments import read_environment
 from probes.dependencies.locks import LOCKS
 from probes.dependencies.pins import ANY, Pin, Target, Wanted, own_markers, with_extras
@@ -104,7 +106,10 @@ async def test_what_only_one_environment_has_and_no_file_names_warns_in_one_line
     assert development.message == (
         "2 packages are in development, not in production, and no file asks for them: flask, pytest."
     )
-    assert development.hint == "Install or remove them, or make a lock file that tells where what belongs."
+    assert development.hint == (
+        "Install or remove them, or make a lock file that tells where what belongs, "
+        "or set lock to the file that pip-compile wrote."
+    )
     assert (production.verdict, production.observed) == (Verdict.WARN, 1)
     assert "gunicorn" in production.message
     assert outcome.metrics["drifting_packages"] == 3
@@ -505,6 +510,93 @@ async def test_a_package_is_installed_with_another_pip_where_there_is_none(
     environments = {"production": python, "development": OLD}
     outcome = await run_probe("dependencies", environments=environments)
     assert outcome.hint == (f"Install it there: python3 -m pip --python {python} install psutil==5.9.5.")
+
+
+def from_repository(folder: Path, commit: str, url: str = "https://example.org/lib") -> str:
+    origin = {"url": url, "vcs_info": {"vcs": "git", "commit_id": commit}}
+    metadata = install("lib", "0.1.0", folder) / "lib-0.1.0.dist-info"
+    (metadata / "direct_url.json").write_text(json.dumps(origin))
+    return str(folder)
+
+
+async def test_another_commit_of_the_same_version_is_told_with_the_command_that_installs_the_locked_one(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    locked, other = "1" * 40, "2" * 40
+    link = f"git+https://user:hunter2@example.org/lib.git@{locked}#subdirectory=python"
+    project = write(tmp_path, requirements_lock=f"lib @ {link}\n")
+    site = from_repository(tmp_path / "site", other)
+    outcome = await run_probe(
+        "dependencies", project=project, critical=["lib"], environments={"production": site}
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.summary == (
+        "lib: production 0.1.0 at commit 2222222222, requirements.lock commit 1111111111; "
+        "production is not what requirements.lock asks for."
+    )
+    # Without these two options pip passes over what is there in the same version.
+    assert outcome.hint == (
+        f"Install the locked version there: python3 -m pip install --upgrade --target {site} "
+        "--force-reinstall --no-deps "
+        f"'lib @ git+https://***@example.org/lib.git@{locked}#subdirectory=python'."
+    )
+    assert "hunter2" not in str(outcome)
+
+
+async def test_two_environments_with_different_commits_are_told_whose_command_makes_them_one(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    one, two = (from_repository(tmp_path / digit, digit * 40) for digit in "12")
+    outcome = await run_probe("dependencies", project="", environments={"one": one, "two": two})
+    assert outcome.verdict is Verdict.WARN
+    assert outcome.summary == (
+        "lib: one 0.1.0 at commit 1111111111, two 0.1.0 at commit 2222222222; one and two differ."
+    )
+    assert outcome.hint.startswith("Install one commit in all, for example that of one: ")
+    assert outcome.hint.endswith(f" 'lib @ git+https://example.org/lib@{'1' * 40}'.")
+
+
+@pytest.mark.parametrize(
+    ("url", "subdirectory", "link"),
+    [
+        ("https://h/p.git?subdirectory=a%2Fb&rev=main#{}", "", "git+https://h/p.git@{}#subdirectory=a/b"),
+        ("git@h:team/p.git", "a", "git+ssh://git@h/team/p.git@{}#subdirectory=a"),
+        ("ssh://git@h/p", "", "git+ssh://git@h/p@{}"),
+        ("git+https://token@h/p@{}#egg=p", "", "git+https://***@h/p@{}"),
+        ("git+https://user:a@b@h/p@{}", "", "git+https://***@h/p@{}"),
+        ("file:///srv/p", "", "git+file:///srv/p@{}"),
+    ],
+)
+def test_a_commit_has_the_link_that_pip_takes_without_its_password(
+    url: str, subdirectory: str, link: str
+) -> None:
+    commit = "a" * 40
+    assert at_commit(url.format(commit), commit, subdirectory) == {commit: link.format(commit)}
+
+
+@pytest.mark.parametrize("commit", ["main", "v1.0", "aaaaaaa", ""])
+def test_what_may_move_is_no_commit(commit: str) -> None:
+    assert at_commit("https://h/p", commit) == {}
+
+
+async def test_no_pip_is_advised_where_the_system_manages_the_packages(
+    run_probe: RunProbe, tmp_path: Path
+) -> None:
+    # Every standard library has an os.py; here it stands for the file that marks a managed one.
+    marking = 'sed s/EXTERNALLY-MANAGED/os.py/ | "$0" -I -'
+    python = f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    project = write(tmp_path, requirements_lock="no-such-package==1.0\n")
+    outcome = await run_probe(
+        "dependencies",
+        project=project,
+        environments={"production": ["sh", "-c", marking, python]},
+        exact=["production"],
+    )
+    assert line(outcome, "package no-such-package").hint == (
+        "Install it there: no-such-package==1.0, in a virtual environment or with the system's "
+        "package manager."
+    )
+    assert not any(" pip " in check.hint for check in outcome.checks)
 
 
 async def test_an_environment_of_a_python_the_project_does_not_support_warns(

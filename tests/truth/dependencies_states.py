@@ -1,8 +1,11 @@
 """The states of the dependencies probe: real environments, and files as their tools write them."""
 
+import json
 import re
 import shutil
 import socket
+import sys
+import venv
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -573,4 +576,258 @@ def together(folder: Path) -> Iterator[Given]:
     one, two = str(folder / "one"), str(folder / "two")
     yield environments(
         ["sh", "-c", f"{wait} -I -", "sh", one, two, OLD], ["sh", "-c", f"{wait} -I -", "sh", two, one, OLD]
+    )
+
+
+# Workspaces, old locks, and what an interpreter sees
+
+WORKSPACE = """
+version = 1
+requires-python = ">=3.8"
+[[package]]
+name = "demo"
+version = "1.0"
+source = { editable = "." }
+dependencies = [{ name = "psutil" }]
+[[package]]
+name = "member"
+version = "1.0"
+source = { editable = "packages/member" }
+dependencies = [{ name = "redis" }]
+[[package]]
+name = "psutil"
+version = "7.2.2"
+source = { registry = "https://pypi.org/simple" }
+[[package]]
+name = "redis"
+version = "5.0.1"
+source = { registry = "https://pypi.org/simple" }
+"""
+MEMBER = '[project]\nname = "member"\ndependencies = ["redis==5.0.1"]\n'
+ROOT = '[project]\nname = "demo"\ndependencies = ["psutil==7.2.2"]\n'
+ALL = {"demo": "1.0", "member": "1.0", "psutil": "7.2.2", "redis": "5.0.1"}
+for name, expected, pyproject, packages in (
+    ("the root and all members", "pass", ROOT, ALL),
+    ("a member's package of another version", "warn package redis", ROOT, ALL | {"redis": "4.0"}),
+    ("one member alone", "pass", MEMBER, {"member": "1.0", "redis": "5.0.1"}),
+    ("one member alone, its package missing", "warn package redis", MEMBER, {"member": "1.0"}),
+):
+    state(
+        f"uv workspace: {name}",
+        expected,
+        lambda folder, pyproject=pyproject, packages=packages: {
+            "project": write(folder, pyproject_toml=pyproject, uv_lock=WORKSPACE),
+            "environments": {"production": site(folder / "site", **packages)},
+            "exact": ["production"],
+        },
+    )
+
+POETRY_OLD = """
+[[package]]
+name = "requests"
+version = "2.31.0"
+optional = false
+[package.dependencies]
+idna = ">=2.5,<4"
+win = {version = "*", markers = "sys_platform == \'win32\'"}
+[[package]]
+name = "idna"
+version = "3.7"
+optional = false
+[[package]]
+name = "win"
+version = "1.0"
+optional = false
+[[package]]
+name = "pytest"
+version = "8.0"
+optional = false
+[metadata]
+lock-version = "2.0"
+"""
+POETRY_MAIN = (
+    '[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\nrequests = "^2"\n'
+    '[tool.poetry.group.dev.dependencies]\npytest = "^8"\n'
+)
+for packages, groups, expected in (
+    ({"requests": "2.31.0", "idna": "3.7"}, [], "pass"),
+    ({"requests": "2.31.0"}, [], "warn package idna"),
+    ({"requests": "2.31.0", "idna": "3.7"}, ["dev"], "warn package pytest"),
+):
+    state(
+        f"poetry.lock of Poetry 1.8: {' and '.join(packages)}, groups {groups}",
+        expected,
+        lambda folder, packages=packages, groups=groups: {
+            "project": write(folder, pyproject_toml=POETRY_MAIN, poetry_lock=POETRY_OLD),
+            "environments": {"production": site(folder / "site", **packages)},
+            "groups": groups,
+        },
+    )
+
+state(
+    "Debian's dist-info and egg-info of one version",
+    "pass",
+    lambda folder: environments(OLD, str(with_egg_info(copy_psutil(OLD, folder / "site"))), **CRITICAL),
+)
+
+
+def with_egg_info(folder: Path) -> Path:
+    (folder / "psutil.egg-info").mkdir()
+    (folder / "psutil.egg-info" / "PKG-INFO").write_text(
+        "Metadata-Version: 2.1\nName: psutil\nVersion: 5.9.5\n"
+    )
+    return folder
+
+
+for version, expected in (("5.9.5", "pass"), ("7.2.2", "fail package psutil")):
+
+    def path_of(folder: Path, version: str = version) -> Given:
+        vendor = site(folder / "vendor", psutil=version)
+        return environments(OLD, ["env", f"PYTHONPATH={vendor}", OLD], **CRITICAL)
+
+    state(f"PYTHONPATH puts psutil {version} before 5.9.5", expected, path_of)
+state(
+    "a container's command without its input",
+    "unknown protocol; unknown environment production",
+    lambda _: environments(OLD, ["sh", "-c", 'exec "$@" </dev/null', "sh", OLD]),
+)
+
+
+# Commits of a repository, of one version
+
+WISH, OTHER = "1" * 40, "2" * 40
+GIT = "https://example.org/lib"
+COMMITS = {
+    "uv.lock": f"""
+version = 1
+[[package]]
+name = "demo"
+version = "1.0"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "lib" }}]
+[[package]]
+name = "lib"
+version = "0.1.0"
+source = {{ git = "{GIT}?rev=main#{WISH}" }}
+""",
+    "poetry.lock": f"""
+[[package]]
+name = "lib"
+version = "0.1.0"
+optional = false
+groups = ["main"]
+files = []
+[package.source]
+type = "git"
+url = "{GIT}"
+reference = "main"
+resolved_reference = "{WISH}"
+[metadata]
+lock-version = "2.1"
+""",
+    "Pipfile.lock": json.dumps({"default": {"lib": {"git": GIT, "ref": WISH}}}),
+    "pylock.toml": f"""
+lock-version = "1.0"
+created-by = "uv"
+[[packages]]
+name = "lib"
+version = "0.1.0"
+vcs = {{ type = "git", url = "{GIT}", requested-revision = "main", commit-id = "{WISH}" }}
+""",
+    "requirements.lock": f"lib @ git+{GIT}@{WISH}\n",
+    "requirements.txt": f"-e git+{GIT}@{WISH}#egg=lib\n",
+    "pyproject.toml": f'[project]\nname = "demo"\ndependencies = ["lib @ git+{GIT}@{WISH}"]\n',
+    "pyproject.toml of Poetry": (
+        f'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\nlib = {{git = "{GIT}", rev = "{WISH}"}}\n'
+    ),
+}
+
+
+def lib(folder: Path, commit: str, **origin: Any) -> str:
+    """Make a site-packages folder of `lib` 0.1.0 as an installer leaves it; no commit: of a wheel."""
+    install("lib", "0.1.0", folder)
+    if commit or origin:
+        told = {"url": GIT, "vcs_info": {"vcs": "git", "commit_id": commit}} if commit else origin
+        (folder / "lib-0.1.0.dist-info" / "direct_url.json").write_text(json.dumps(told))
+    return str(folder)
+
+
+def locked_commit(folder: Path, commit: str, file: str, given: Given, **origin: Any) -> Given:
+    (folder / file.split(maxsplit=1)[0]).write_text(COMMITS[file])
+    return {"environments": {"production": lib(folder / "site", commit, **origin)}, **given}
+
+
+for file in COMMITS:
+    for name, expected, commit, given in (
+        ("the same", "pass", WISH, {"critical": ["lib"]}),
+        ("another", "warn package lib", OTHER, {}),
+        ("another, critical", "fail package lib", OTHER, {"critical": ["lib"]}),
+        ("not told", "pass", "", {"critical": ["lib"]}),
+    ):
+        state(
+            f"commit in {file}: {name}",
+            expected,
+            partial(locked_commit, commit=commit, file=file, given=given),
+        )
+for name, origin in (
+    ("a folder", {"url": "file:///src/lib", "dir_info": {"editable": True}}),
+    ("an archive", {"url": "https://example.org/lib.tar.gz", "archive_info": {}}),
+    ("nothing that can be read", {"url": 1}),
+):
+    state(
+        f"commit in uv.lock: installed from {name}",
+        "pass",
+        partial(locked_commit, commit="", file="uv.lock", given={"critical": ["lib"]}, **origin),
+    )
+for name, expected, one, two, given in (
+    ("the same", "pass", WISH, WISH, {"critical": ["lib"]}),
+    ("different", "warn package lib", WISH, OTHER, {}),
+    ("different, critical", "fail package lib", WISH, OTHER, {"critical": ["lib"]}),
+    ("one not told", "pass", WISH, "", {"critical": ["lib"]}),
+):
+    state(
+        f"commits of two environments: {name}",
+        expected,
+        lambda folder, one=one, two=two, given=given: environments(
+            lib(folder / "one", one), lib(folder / "two", two), **given
+        ),
+    )
+for name, expected, commit in (("the same", "pass", WISH), ("different", "fail package lib", OTHER)):
+    state(
+        f"commits of requirements.txt and uv.lock: {name}",
+        expected,
+        lambda folder, commit=commit: {
+            **locked_commit(folder, WISH, "uv.lock", {"critical": ["lib"]}),
+            "environments": {},
+            "project": write(folder, requirements_txt=f"lib @ git+{GIT}@{commit}\n"),
+        },
+    )
+
+# The user's own packages
+
+
+def users_psutil(folder: Path, python: str) -> list[str]:
+    """Return a command that runs a Python whose user has a psutil 7.2.2 of their own."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    site(folder / "user" / "lib" / version / "site-packages", psutil="7.2.2")
+    return ["env", f"PYTHONUSERBASE={folder}/user", python]
+
+
+def lonely(folder: Path, *, shared: bool) -> list[str]:
+    """Return the Python of a virtual environment to which a .pth file adds the packages of another one."""
+    venv.create(folder / "venv", symlinks=True, system_site_packages=shared)
+    (path,) = (folder / "venv").glob("lib/python*/site-packages")
+    (path / "more.pth").write_text(str(copy_psutil(OLD, folder / "more" / "site-packages")))
+    return users_psutil(folder, f"{folder}/venv/bin/python")
+
+
+for shared, expected in ((False, "pass"), (True, "fail package psutil")):
+    state(
+        f"user's psutil and a virtual environment {'with' if shared else 'without'} the system's packages",
+        expected,
+        lambda folder, shared=shared: {
+            "project": write(folder, requirements_lock=OLD_LOCK.read_text()),
+            "environments": {"production": lonely(folder, shared=shared)},
+            **CRITICAL,
+        },
     )
