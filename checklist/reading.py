@@ -94,6 +94,13 @@ _WORDS = {
 }
 """What TOML calls the types that a converter speaks of."""
 
+_FORMS = {
+    r"^[0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h|d)$(?!\n)": 'a length of time such as "10s" or "24h"',
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": "letters, digits, . _ -",
+    r"\S": "a text that is not empty",
+}
+"""What the forms of texts are called."""
+
 
 def explain(
     error: msgspec.ValidationError, raw: object, kinds: Mapping[str, type]
@@ -105,7 +112,7 @@ def explain(
         raw: What was being converted.
         kinds: The structs that say what is known at the root (under "") and in each of its tables.
     """
-    text, _, place = str(error).partition(" - at `$")
+    text, _, place = str(error).replace(" - at `key` in `$", " of a key - at `$").partition(" - at `$")
     path: tuple[str | int, ...] = tuple(
         int(index) if index else key.replace("\\", "")
         for key, index in re.findall(r"\.?([^.\[\]`]+)|\[(\d+)\]", place.rstrip("`").replace("[...]", ""))
@@ -117,15 +124,17 @@ def explain(
         return (*path, unknown[1]), f"unknown key {unknown[1]!r}{near}"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
         return path, f"needs a key {missing[1]!r}"
-    return path, _expectation(text, value_at(raw, path), kind, path)
+    # Which entry of a table it is, the converter does not say.
+    value = None if place.endswith("[...]`") else value_at(raw, path)
+    return path, _expectation(text, value, kind, path)
 
 
 def _expectation(text: str, value: object, kind: object, path: Sequence[str | int]) -> str:
     """Say what was expected, in the words of the file."""
     got = f", got {value!r}" if isinstance(value, str | int | float) else ""
-    if "matching regex" in text:
-        what = 'a length of time such as "10s" or "24h"' if "ms|s|m|h|d" in text else "letters, digits, . _ -"
-        return f"expected {what}{got}"
+    if form := re.match(r"Expected `str` matching regex '(.+)'( of a key)?$", text):
+        pattern, subject = form[1].replace("\\\\", "\\"), "every key to be " if form[2] else ""
+        return f"expected {subject}{_FORMS.get(pattern) or f'a text of the form {pattern}'}{got}"
     if text.startswith("Invalid enum value"):
         hints = get_type_hints(kind) if isinstance(kind, type) else {}
         allowed = get_args(hints.get(str(path[-1]))) if path else ()
@@ -135,7 +144,9 @@ def _expectation(text: str, value: object, kind: object, path: Sequence[str | in
     if types := re.fullmatch(r"Expected `([^`]+)`(, got `.+`)?(.*)", text):
         words = [_WORDS.get(word, word) for word in types[1].split(" | ") if word != "null"]
         bound = types[3].replace("of length >= 1", "that is not empty")
-        return f"expected {' or '.join(words)}{bound}" + (got or f", got {_type_word(value)}")
+        found = re.fullmatch(r", got `(.+)`", types[2] or "")
+        kind_word = _WORDS.get(found[1]) if found else None
+        return f"expected {' or '.join(words)}{bound}" + (got or f", got {kind_word or _type_word(value)}")
     return text[:1].lower() + text[1:].replace("`", "'")
 
 

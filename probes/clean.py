@@ -39,8 +39,11 @@ _HEADER = re.compile(
     r"|(?:basic|token)\s+(?=[a-z._~+/=-]{0,200}\d|[a-z._~+/=-]{24}))[a-z0-9._~+/=-]{8,}"
 )
 _SECRET_NAME = re.compile(
-    r"(?i)(pass|secret|token|key|dsn|credential|auth|private)(?!\w*_(?:file|path|dir)$)"
+    r"(?i)(pass|pwd|(?:^|_)pw(?:_|$)|secret|tok(?:en|$)|key|dsn|credential|auth|private)"
+    r"(?!\w*_(?:file|path|dir)$)"
 )
+# Letters and digits in one long word, as in no host, path, name or sentence.
+_OPAQUE = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[^\s/.:@,_-]{12,}")
 _MASK = "***"
 
 
@@ -49,16 +52,21 @@ def strip(text: str) -> str:
     return _CONTROL.sub("", _SEQUENCE.sub("", text))
 
 
+def is_secret_name(name: str) -> bool:
+    """Tell whether the name of a variable or a key means a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def secrets_of(values: Mapping[str, str]) -> tuple[str, ...]:
     """Return the parts of named values, such as environment variables, that must not be shown, longest first.
 
-    The whole value counts when its name says so; of a URL its user information counts under any
+    The whole value counts when its name or its form says so; of a URL its user information counts under any
     name, as written and percent-decoded. A host or a path stays legible: an operator has to know what was
     looked at.
     """
     parts: set[str] = set()
     for name, value in values.items():
-        if _SECRET_NAME.search(name):
+        if is_secret_name(name) or _OPAQUE.fullmatch(value):
             parts.add(value)
         try:
             address = urlsplit(value)
@@ -74,7 +82,8 @@ def secrets_of(values: Mapping[str, str]) -> tuple[str, ...]:
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return text with known secrets, user information in URLs and authorization values masked."""
     for secret in secrets:
-        text = text.replace(secret, _MASK)
+        # Whatever its case: who writes a sentence may have begun it with the secret.
+        text = re.sub(re.escape(secret), _MASK, text, flags=re.IGNORECASE)
     text = _USERINFO.sub(rf"\g<scheme>{_MASK}@", text)
     return _HEADER.sub(rf"\g<name>{_MASK}", text)
 

@@ -73,11 +73,13 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
     A variable that is empty counts as not set, as in a shell's `:-`.
 
     Raises:
-        CannotTell: With `config`, if a variable without a default is not set.
+        CannotTell: With `config`, if a variable without a default is not set, or one leaves an entry of a
+            list empty.
     """
     read: dict[str, str] = {}
     defaulted: list[str] = []
     missing: list[str] = []
+    emptied: list[str] = []
 
     def one(match: re.Match[str]) -> str:
         name = match["name"]
@@ -95,16 +97,29 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
         if isinstance(value, str):
             return _REFERENCE.sub(one, value)
         if isinstance(value, list | tuple):
-            return [walk(part) for part in value]
+            whole = [walk(part) for part in value]
+            emptied.extend(str(raw) for raw, part in zip(value, whole, strict=True) if part == "" != raw)
+            return whole
         if isinstance(value, Mapping):
             return {key: walk(part) for key, part in value.items()}
         return value
 
     values = {key: walk(value) for key, value in raw.items()}
+    _refuse_gaps(missing, emptied)
+    return Expanded(values, read, tuple(dict.fromkeys(defaulted)))
+
+
+def _refuse_gaps(missing: list[str], emptied: list[str]) -> None:
     if missing:
         names, verb = " and ".join(dict.fromkeys(missing)), "is" if len(set(missing)) == 1 else "are"
         raise CannotTell(Reason.CONFIG, f"Not configured: {names} {verb} not set.", f"Set {names}.")
-    return Expanded(values, read, tuple(dict.fromkeys(defaulted)))
+    if emptied:
+        # Left out, it would be an expectation that nobody looks at.
+        names = " and ".join(
+            dict.fromkeys(found["name"] for raw in emptied for found in _REFERENCE.finditer(raw))
+        )
+        line = f"Not configured: without {names} an entry of a list is empty."
+        raise CannotTell(Reason.CONFIG, line, f"Set {names}, or take that entry out of the checklist.")
 
 
 def bad_reference(value: object) -> str | None:

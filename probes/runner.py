@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from probes import registry
-from probes.clean import clean, secrets_of
+from probes.clean import clean, is_secret_name, secrets_of
 from probes.forkserver import expect_outcome
 from probes.outcome import CannotTell, Check, Memory, Outcome, Reason, Verdict, now, unknown
 from probes.parameters import FOLDER, Expanded, Parameters, convert, expand, seconds
@@ -161,9 +161,15 @@ def _advise(outcome: Outcome, expanded: Expanded) -> Outcome:
     advice = [outcome.hint] if outcome.hint else []
     if expanded.defaulted:
         advice.append(f"Set {' and '.join(expanded.defaulted)}.")
-    if expanded.read:
-        advice.append(f"Check {' and '.join(expanded.read)}.")
+    # A password does not decide whether a server is there.
+    asked = outcome.reason in {Reason.AUTH, Reason.FORBIDDEN}
+    if read := [name for name in expanded.read if asked or not is_secret_name(name) or _is_address(name)]:
+        advice.append(f"Check {' and '.join(read)}.")
     return msgspec.structs.replace(outcome, hint=" ".join(advice))
+
+
+def _is_address(name: str) -> bool:
+    return name.upper().endswith(("_URL", "_DSN"))
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:

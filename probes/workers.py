@@ -44,7 +44,14 @@ class Workers:
         """
         if self._closed:
             return unknown(Reason.CRASHED, "Not run: the program is ending.")
-        server = await self._started()
+        try:
+            server = await self._started()
+        except OSError as error:
+            return unknown(
+                Reason.FORBIDDEN if isinstance(error, PermissionError) else Reason.MISSING,
+                f"The process that runs probes cannot be started: {error.strerror}: {sys.executable}.",
+                "Run gonogo as a user who may run the Python that it is installed in.",
+            )
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._send(server, Start(number, use, values, folder, dict(memory)))

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from probes.figures import held, span
 from probes.host.parameters import HostParameters
-from probes.network import ascii_host, aside
 from probes.outcome import CannotTell, Check, Reason
 from probes.parameters import seconds
 
@@ -24,6 +23,8 @@ def clock(params: HostParameters) -> Iterator[Check]:
     Raises:
         CannotTell: If the reference does not answer, or without a date.
     """
+    from probes.network import aside
+
     host = _host(params.clock)
     try:
         # Neither a hung name lookup nor a server that drips may cost what the other checks have found.
@@ -58,6 +59,8 @@ def offset(date: float, before: float, after: float) -> float:
 
 
 def _host(url: str) -> str:
+    from probes.network import ascii_host
+
     try:
         parts = urlsplit(url.strip())
         port = f":{parts.port}" if parts.port else ""
@@ -78,6 +81,8 @@ def _ask(url: str, host: str) -> tuple[float, float, float]:
     """Return the date of an answer, and this clock before and after it, in seconds since the epoch."""
     import urllib3
     from urllib3 import exceptions
+
+    from probes.network import ascii_host
 
     hint = "Name a server that answers over HTTP, or repair it."
     timeout = urllib3.Timeout(connect=_PATIENCE, read=_PATIENCE)

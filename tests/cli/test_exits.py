@@ -194,6 +194,18 @@ PROBE: dict[str, Row] = {
     "wrong type": (plain, ("probe", "test-async", "count=three"), USAGE, "count"),
     "wrong length of time": (plain, ("probe", "test-async", "timeout=soon"), USAGE, "timeout.*'soon'"),
     "no equals sign": (plain, ("probe", "test-async", "count"), USAGE, "'count': expected KEY=VALUE"),
+    "an entry of a wrong type": (
+        plain,
+        ("probe", "dependencies", "environments={a=5}"),
+        USAGE,
+        "environments: expected a text or a list, got a whole number",
+    ),
+    "a key of a wrong form": (
+        plain,
+        ("probe", "secrets", 'accepted={zz="known"}'),
+        USAGE,
+        "accepted: expected every key to be a text of the form ^[0-9a-f]{10}$",
+    ),
     "no key": (plain, ("probe", "test-async", "=3"), USAGE, "expected KEY=VALUE"),
     "broken TOML value": (plain, ("probe", "test-async", "text=[1"), USAGE, "text: not a TOML value"),
 }

@@ -376,3 +376,47 @@ async def test_a_probe_that_cannot_be_loaded_is_unknown(run_probe: RunProbe, use
     outcome = await run_probe(use)
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.INTERNAL)
     assert word in outcome.summary
+
+
+async def test_an_entry_of_a_list_that_is_left_empty_is_not_left_out(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, {"PORT": "80"})
+    outcome = await runner.run("host", {"listening": ["${PORT}", "${OTHER:-}"]})
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert outcome.hint == "Set OTHER, or take that entry out of the checklist."
+    await runner.close()
+
+
+async def test_a_password_is_asked_about_only_where_one_was_refused(tmp_path: Path) -> None:
+    environment = {"DRILL_PW": "swordfish", "PLACE": "somewhere", "CACHE_URL": "redis://h/0"}
+    runner = Runner(tmp_path, environment)
+    outcome = await runner.run("test-blocking", {"do": "doubt", "text": "${DRILL_PW} ${PLACE} ${CACHE_URL}"})
+    assert (outcome.reason, outcome.hint) == (Reason.MISSING, "Look again. Check PLACE and CACHE_URL.")
+    await runner.close()
+
+
+@pytest.mark.parametrize("use", ["test-async", "test-blocking"])
+async def test_a_secret_is_masked_by_its_form_and_whatever_its_case(tmp_path: Path, use: str) -> None:
+    environment = {
+        "TOK": "tokenabcdef123456",
+        "DB_PW": "swordfish",
+        "ANY": "8fA3kd92LmQx7",
+        "RELEASE": "shop-1",
+    }
+    runner = Runner(tmp_path, environment)
+    text = "Tokenabcdef123456 ${TOK} ${DB_PW} ${ANY} ${RELEASE}"
+    outcome = await runner.run(use, {"text": text})
+    assert outcome.summary == "*** *** *** *** shop-1"
+    await runner.close()
+
+
+async def test_where_no_process_can_be_started_the_run_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.touch(mode=0o600)
+    monkeypatch.setattr("probes.workers.sys.executable", str(program))
+    runner = Runner(tmp_path)
+    outcome = await runner.run("test-blocking", {})
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.FORBIDDEN)
+    assert str(program) in outcome.summary
+    await runner.close()

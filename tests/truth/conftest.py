@@ -16,7 +16,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     facts = [dict(report.user_properties) for report in reports if isinstance(report, pytest.TestReport)]
     rows = sorted({tuple(fact["row"]) for fact in facts if "row" in fact})
     lines = [HEAD, *(row[1:] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    # A few cells are very long; they must not push all others off the screen.
+    widths = [min(40, max(map(len, column))) for column in zip(*lines, strict=True)]
     for line in lines:
         mark = "   " if line is HEAD else "ok " if line[2] == line[3] else "NOT"
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
