@@ -15,6 +15,9 @@ from probes.parameters import Duration, Parameters, seconds
 _MOST = 65536
 _SHOWN = 100
 _LONG = 4
+_PLAIN = 100
+"""Milliseconds from which on a tenth of one says nothing."""
+
 _WITH_TLS = "Set tls = true, or correct the address."
 _SHARE = 0.8
 _TLS_ALERT = b"\x15\x03"
@@ -37,7 +40,9 @@ class TcpParameters(Parameters, frozen=True, kw_only=True):
         ca_file: With `tls`: a PEM file of the authorities to trust, instead of all others. Default: the
             system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` choose others), and certifi's where the system has
             none.
-        send: A text to send first, such as "PING\r\n". Default: nothing is sent.
+        send: A text to send first. Line ends are part of it: in TOML send = "PING\r\n", in double quotes; on
+            a command line `gonogo probe tcp send=$'PING\r\n'`, for there a backslash is only a backslash.
+            Default: nothing is sent.
         expect: A text that has to be in what the server says, such as "+PONG". Its answer is taken to be
             whole when it hangs up, has said 64 KiB, or has been silent for a quarter of the time after its
             last word. Default: nothing is read.
@@ -85,7 +90,7 @@ async def probe(params: TcpParameters) -> Outcome:
 def _connected(took: float, params: TcpParameters, where: str) -> Check:
     limits = (seconds(params.connect_warn) * 1000, seconds(params.connect_fail) * 1000)
     words = (
-        f"{where} took the connection after {took:.3g} ms",
+        f"{where} took the connection after {took:{'.1f' if took < _PLAIN else '.0f'}} ms",
         "Look at the network between and at the server's load",
     )
     return held("connect", took, limits, words, unit="ms")

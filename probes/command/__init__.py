@@ -26,7 +26,7 @@ import msgspec
 
 from probes.clean import clean, secrets_of, strip
 from probes.command import plugin, process
-from probes.figures import sentence, size
+from probes.figures import size
 from probes.outcome import WEIGHT, CannotTell, Check, Outcome, Reason, Verdict, unknown
 from probes.parameters import Parameters
 
@@ -107,18 +107,19 @@ def _judge(ended: process.Ended, name: str, most: int) -> Outcome:
     if (offer := _OFFER.search(output)) and '"verdict"' in output[offer.start() :]:
         return _offered(output[offer.start() :], verdict, name, ended.code, output[: offer.start()].strip())
     said = plugin.read(words)
-    text = said.text or f"{name} exited with {ended.code} and said nothing"
+    text = said.text or f"{name} exited with {ended.code} and said nothing."
     hint = "" if verdict is Verdict.PASS else f"Act on what {name} says, or run it by hand to see more."
     if verdict is Verdict.UNKNOWN:
         hint = f"Run {name} by hand: exit code 3 says that its arguments are wrong or that it could not look."
     checks = [
-        Check(name="exit", verdict=verdict, observed=ended.code, limit=0, message=sentence(text), hint=hint),
+        Check(name="exit", verdict=verdict, observed=ended.code, limit=0, message=text, hint=hint),
         *_details(said),
         *(measured.check(verdict) for measured in said.measured),
     ]
     return Outcome(
         verdict=verdict,
-        summary=sentence(text),
+        # In its own words: a path or a name is not written with a capital.
+        summary=text,
         hint=hint,
         # Plugins keep this exit code for wrong arguments; what they cannot reach is critical to them.
         reason=Reason.CONFIG if verdict is Verdict.UNKNOWN else None,

@@ -95,6 +95,8 @@ def _refusal(program: str, folder: str, path: str | None, error: OSError | Value
             return CannotTell(Reason.MISSING, found, "Install that interpreter, or correct the first line.")
         found = f"There is no program {program}."
         return CannotTell(Reason.MISSING, found, "Install it, or correct command.")
+    if number == errno.EACCES and Path(folder, program).is_dir():
+        return CannotTell(Reason.CONFIG, f"{program} is a folder.", "Name a program in it.")
     if number == errno.EACCES:
         found = f"{program} may not be run."
         return CannotTell(Reason.FORBIDDEN, found, f"Allow it: chmod +x {program}.")

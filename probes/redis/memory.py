@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from probes.figures import held, size
 from probes.outcome import Check, Verdict
 from probes.parameters import seconds
-from probes.redis.sample import Info, Sample, number, word
+from probes.redis.sample import Info, Sample, evicts_any, lasting, number, word
 from probes.redis.settings import MIB, RedisParameters
 
 _FULL = 100.0
 _SWAPPED = 0.9
+
+_EVICT = "CONFIG SET maxmemory-policy allkeys-lru"
 
 _SENSIBLE = 0.75
 """The share of a machine's memory that its data may take: the rest is for buffers, and a snapshot's copy."""
@@ -38,12 +40,12 @@ def expiring(info: Info) -> float | None:
 
 
 def more_memory(info: Info) -> str:
-    """Return the command that doubles `maxmemory`, or raises it as far as the machine allows."""
+    """Return the command that doubles `maxmemory` for good, or raises it as far as the machine allows."""
     limit, machine = number(info, "maxmemory") or 512 * MIB, number(info, "total_system_memory")
     more = min(2 * limit, _SENSIBLE * machine) if machine else 2 * limit
     if more <= limit:
         return "once its machine has more memory"
-    return f"CONFIG SET maxmemory {math.ceil(more / MIB)}mb"
+    return lasting(info, f"CONFIG SET maxmemory {math.ceil(more / MIB)}mb")
 
 
 def _use(sample: Sample, params: RedisParameters) -> Check:
@@ -67,9 +69,9 @@ def _use(sample: Sample, params: RedisParameters) -> Check:
         return Check(name="memory", verdict=Verdict.PASS, observed=round(share, 2), unit="%", message=line)
     # A cache that may evict is healthy however full it is; anything else needs the room.
     if params.role == "cache":
-        hint = f"let it evict: CONFIG SET maxmemory-policy allkeys-lru; for more room: {more_memory(info)}"
+        hint = f"let it evict: {lasting(info, _EVICT)}; for more room: {more_memory(info)}"
     else:
-        way = f"raise maxmemory ({more_memory(info)}, then CONFIG REWRITE) or remove data"
+        way = f"raise maxmemory ({more_memory(info)}) or remove data"
         hint = f"writes are refused now: {way}" if share >= _FULL else f"before writes are refused, {way}"
     return held("memory", share, (params.memory_warn, params.memory_fail), (figures, hint))
 
@@ -98,12 +100,14 @@ def _unbounded(sample: Sample, params: RedisParameters, used: float, maxmemory: 
     line += f", and {size(rss)} are resident"
     if share is not None:
         line += f", {share:.1f} % of the {size(bound)} of {bounds}, limit {limit:g} %"
-    hint = f"Set a bound, or the kernel kills the server one day: CONFIG SET maxmemory {_sensible(bound)}mb"
-    if params.role == "cache":
-        hint += " and CONFIG SET maxmemory-policy allkeys-lru"
-    elif used > _sensible(bound) * MIB:
+    command = f"CONFIG SET maxmemory {_sensible(bound)}mb"
+    if params.role == "cache" and not evicts_any(info):
+        command += f" and {_EVICT}"
+    hint = f"Set a bound, or the kernel kills the server one day: {lasting(info, command)}"
+    if params.role != "cache" and used > _sensible(bound) * MIB:
         # Such a bound would refuse every write, or throw data away, from that moment on.
-        hint = "Give its machine more memory or remove data, and only then set a bound above what is used"
+        command = "CONFIG SET maxmemory <bytes>"
+        hint = f"Give its machine more memory or remove data, and only then: {lasting(info, command)}"
     return Check(
         name="memory",
         verdict=Verdict.FAIL if share is not None and share > limit else Verdict.WARN,
@@ -111,7 +115,7 @@ def _unbounded(sample: Sample, params: RedisParameters, used: float, maxmemory: 
         unit="%",
         limit=limit,
         message=f"{line}.",
-        hint=f"{hint}, then CONFIG REWRITE.",
+        hint=f"{hint}.",
     )
 
 
@@ -136,11 +140,11 @@ def _policy(info: Info, params: RedisParameters) -> Iterator[Check]:
             verdict = Verdict.WARN
             words = (
                 "A cache under noeviction refuses writes once it is full.",
-                "Let it evict: CONFIG SET maxmemory-policy allkeys-lru, then CONFIG REWRITE.",
+                f"Let it evict: {lasting(info, _EVICT)}.",
             )
     elif policy.startswith("allkeys-") and number(info, "maxmemory"):
         verdict = Verdict.WARN
-        keep = "Keep the data: CONFIG SET maxmemory-policy noeviction, then CONFIG REWRITE"
+        keep = f"Keep the data: {lasting(info, 'CONFIG SET maxmemory-policy noeviction')}"
         words = (
             f"{policy} drops any key once the server is full, and this is a {params.role}.",
             f'{keep}; if it may be lost, declare role = "cache".',
@@ -163,7 +167,7 @@ def _expiries(info: Info, params: RedisParameters) -> Iterator[Check]:
         figures += f", and {policy or 'the server'} never removes the others"
     hint = (
         "set expiries (EXPIRE, SET with EX), or set a maxmemory and let any key be evicted:"
-        " CONFIG SET maxmemory-policy allkeys-lru"
+        f" {lasting(info, _EVICT)}"
     )
     limits = (params.expiring_warn, -math.inf)
     yield held("expiring keys", share, limits, (figures, hint), falling=True)
@@ -175,10 +179,9 @@ def _lag(info: Info, params: RedisParameters) -> Iterator[Check]:
     if lag is None or policy in {"", "noeviction"} or not number(info, "maxmemory"):
         return
     limits = (1000 * seconds(params.eviction_lag_warn), 1000 * seconds(params.eviction_lag_fail))
-    hint = (
-        f"raise maxmemory ({more_memory(info)}), or let any key be evicted:"
-        " CONFIG SET maxmemory-policy allkeys-lru"
-    )
+    hint = f"raise maxmemory ({more_memory(info)})"
+    if not evicts_any(info):
+        hint += f", or let any key be evicted: {lasting(info, _EVICT)}"
     yield held("eviction lag", lag, limits, (f"Over maxmemory for {lag:.0f} ms", hint), unit="ms")
 
 

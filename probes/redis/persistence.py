@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from probes.figures import held, span
 from probes.outcome import Check, Verdict
 from probes.parameters import seconds
-from probes.redis.sample import Info, number, server_time, word
+from probes.redis.sample import Info, lasting, number, server_time, word
 from probes.redis.settings import RedisParameters
 
 SAVE_AGAIN = (
@@ -43,5 +43,6 @@ def _age(info: Info, params: RedisParameters) -> Iterator[Check]:
     figures = f"{changes:.0f} changes are not in a snapshot"
     if changes:
         figures += f", the oldest of them for up to {span(age)}"
-    hint = "save them: BGSAVE; then let the server do so by itself: CONFIG SET save '3600 1', CONFIG REWRITE"
+    save = lasting(info, "CONFIG SET save '3600 1'")
+    hint = f"save them: BGSAVE; then let the server do so by itself: {save}"
     yield held("snapshot age", age, (limit, math.inf), (figures, hint), unit="s")

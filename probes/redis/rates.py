@@ -12,7 +12,7 @@ from typing import NamedTuple
 from probes.figures import held
 from probes.outcome import Check, Memory, Verdict, now
 from probes.redis.memory import more_memory
-from probes.redis.sample import Info, Sample, number
+from probes.redis.sample import Info, Sample, evicts_any, lasting, number
 from probes.redis.settings import RedisParameters
 
 _SHORTEST, _LONGEST = 10.0, 900.0
@@ -130,15 +130,17 @@ def judge(grown: Growth, info: Info, params: RedisParameters) -> Iterator[Check]
             "connections were turned away at the client limit",
         ),
         "close idle clients, look for pools that leak (CLIENT LIST), or raise the limit:"
-        f" CONFIG SET maxclients {2 * most:.0f}",
+        f" {lasting(info, f'CONFIG SET maxclients {2 * most:.0f}')}",
     )
-    room = "" if params.role != "cache" else ", or let it evict: CONFIG SET maxmemory-policy allkeys-lru"
+    room = f"raise maxmemory: {more_memory(info)}"
+    if params.role == "cache" and not evicts_any(info):
+        room += f"; or let it evict: {lasting(info, 'CONFIG SET maxmemory-policy allkeys-lru')}"
     yield from _none(
         "refused writes",
         "refused_writes",
         grown,
         ("write was refused for lack of memory", "writes were refused for lack of memory"),
-        f"raise maxmemory: {more_memory(info)}{room}",
+        room,
     )
     if params.role == "cache":
         yield from _thrashing(grown, info, params)
@@ -150,7 +152,7 @@ def judge(grown: Growth, info: Info, params: RedisParameters) -> Iterator[Check]
             grown,
             ("key was evicted", "keys were evicted"),
             f"what was evicted is lost; raise maxmemory: {more_memory(info)}; or refuse writes instead:"
-            " CONFIG SET maxmemory-policy noeviction",
+            f" {lasting(info, 'CONFIG SET maxmemory-policy noeviction')}",
             worst=Verdict.WARN,
         )
 

@@ -68,6 +68,21 @@ def number(info: Info, field: str) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
+def lasting(info: Info, command: str) -> str:
+    """Return a CONFIG SET with what makes it outlive a restart.
+
+    CONFIG REWRITE is an error where the server was started without a file, as in most containers.
+    """
+    if info.get("config_file") == "":
+        return f"{command}, and set it in the server's start command too"
+    return f"{command}, then CONFIG REWRITE"
+
+
+def evicts_any(info: Info) -> bool:
+    """Tell whether the server may already evict any key."""
+    return str(info.get("maxmemory_policy", "")).startswith("allkeys-")
+
+
 def word(
     name: str,
     observed: str,

@@ -1,5 +1,6 @@
 """Judges how the server serves: whether it answers, to how many, how fast, and whether it takes a write."""
 
+import re
 import statistics
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from probes.figures import held, span
 from probes.outcome import Check, Memory, Verdict
 from probes.parameters import seconds
 from probes.redis.persistence import SAVE_AGAIN
-from probes.redis.sample import Info, Sample, number, server_time, word
+from probes.redis.sample import Info, Sample, evicts_any, lasting, number, server_time, word
 from probes.redis.settings import RedisParameters
 
 _RECENT = 900.0
@@ -26,10 +27,6 @@ _REFUSALS = {
 }
 
 _UNWRITTEN = {
-    "OOM": (
-        "A write was refused for lack of memory.",
-        "Raise maxmemory, remove data, or let a cache evict: CONFIG SET maxmemory-policy allkeys-lru.",
-    ),
     "READONLY": (
         "A write was refused: this is a read-only replica.",
         "Give the address of its master: INFO replication names it.",
@@ -76,7 +73,9 @@ def answers(sample: Sample) -> Check:
         return word("answers", "loading", None, (line, _REFUSALS["LOADING"]))
     if sample.refusal:
         code = sample.refusal.partition(" ")[0]
-        line = f"{where} answers, but refuses commands: {sample.refusal}"
+        # Some go on for a paragraph of advice for all cases.
+        first = re.split(r"(?<=[.!?])\s", sample.refusal, maxsplit=1)[0]
+        line = f"{where} answers, but refuses commands: {first}"
         hint = _REFUSALS.get(code, "See the server's log, and correct what it names.")
         return word("answers", code, None, (line if line.endswith(".") else f"{line}.", hint))
     product = "Valkey" if "valkey_version" in info else "Redis"
@@ -116,7 +115,7 @@ def _clients(info: Info, params: RedisParameters) -> Iterator[Check]:
     figures = f"{connected:.0f} of {most:.0f} connections ({share:.0f} %) taken"
     hint = (
         "before new clients are turned away, close idle ones, look for pools that leak (CLIENT LIST), or"
-        f" raise the limit: CONFIG SET maxclients {2 * most:.0f}"
+        f" raise the limit: {lasting(info, f'CONFIG SET maxclients {2 * most:.0f}')}"
     )
     yield held("clients", share, (params.clients_warn, params.clients_fail), (figures, hint))
 
@@ -177,6 +176,12 @@ def _write(sample: Sample) -> Iterator[Check]:
         yield word("write test", code, code, ("A key was written, read and deleted.", ""), Verdict.PASS)
     elif code in {"NOPERM", "ERR"}:
         yield word("write test", code, "ok", _NOT_ALLOWED, Verdict.UNKNOWN)
+    elif code == "OOM":
+        evict = lasting(sample.info, "CONFIG SET maxmemory-policy allkeys-lru")
+        hint = "Raise maxmemory or remove data."
+        if not evicts_any(sample.info):
+            hint = f"Raise maxmemory, remove data, or let a cache evict: {evict}."
+        yield word("write test", code, "ok", ("A write was refused for lack of memory.", hint))
     elif code:
         words = _UNWRITTEN.get(
             code, (f"A write was refused: {code}.", "See the server's log, and correct what it names.")

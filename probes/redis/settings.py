@@ -15,7 +15,8 @@ class RedisParameters(Parameters, frozen=True):
     Limits in % lie between 0 and 100 unless said otherwise. A default without a source is our own choice.
 
     Rates come from counters. They are held against what the last look kept, as long as it is the same run of
-    the same server; where there is no such look, against a second sample, `watch` later.
+    the same server; where there is no such look, against a second sample, `watch` later. Only a run of a
+    checklist keeps one: `gonogo probe redis` by hand starts without, and leaves none.
 
     Attributes:
         timeout: The deadline of the whole run, 10 s: a healthy one takes a few ms, or `watch` where a counter

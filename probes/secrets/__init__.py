@@ -26,12 +26,16 @@ class SecretsParameters(Parameters, frozen=True):
     """Whether a key stands in the sources, whether those that must be set are set, and how old they are.
 
     A key in the format of a provider is a fail wherever it stands. A value given to a name that means a
-    secret (`API_KEY = ...`) is a warn, which holds the gate as well, or a fail with `strict`; in tests and
-    docs it is only mentioned. Placeholders and lookups are nothing. In a git repository the sources are the
-    tracked files and those not ignored, so a key in an ignored `.env` is where it belongs; symbolic links
-    are not followed. A comment such as `gitleaks:allow` silences nothing; `accepted` does, with its reason.
-    Archives are not opened. A file above 256 MB is not scanned, which leaves the answer open. Nothing is
-    sent anywhere: whether a key still works is not tried.
+    secret (`API_KEY = ...`) is a warn, which holds the gate as well, or a fail with `strict`. It takes 12
+    characters that look random; after a name that ends in `password`, `passwd` or `pwd` it takes 6, of
+    which one is a letter and one a digit or a sign. In tests and docs it is only mentioned: in folders such
+    as `test`, `tests` and `fixtures`, in `*.md` and `*.rst`, and in `doc`, `docs`, `examples` and `testing`
+    at the top, of which a `*.txt` counts at any depth. Placeholders and lookups are nothing.
+
+    In a git repository the sources are the tracked files and those not ignored, so a key in an ignored
+    `.env` is where it belongs; symbolic links are not followed. A comment such as `gitleaks:allow` silences
+    nothing; `accepted` does, with its reason. Archives are not opened. A file above 256 MB is not scanned,
+    which leaves the answer open. Nothing is sent anywhere: whether a key still works is not tried.
 
     Empty and placeholder values of variables count as missing: words such as `changeme`, `your-...`,
     `replace me`, `todo`, `fixme`, `example`, `placeholder`, `dummy`, `sample`, `...-here`, `none`, `null`,
@@ -186,6 +190,9 @@ def _summary(params: SecretsParameters, found: Evidence) -> str:
     if aged := sum(check.name.startswith("age of ") for check in found.checks):
         parts.append(f"{many(aged, 'key')} young enough")
     text = ", ".join(parts) or "every file of variables is private"
+    if aside := int(found.metrics.get("findings_in_tests_and_docs", 0)):
+        looks = "looks like one" if aside == 1 else "look like keys"
+        text += f"; {many(aside, 'value')} in tests and docs {looks}"
     return f"{text[0].upper()}{text[1:]}."
 
 

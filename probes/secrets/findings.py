@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import string
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
@@ -15,9 +16,10 @@ _SHOWN = 20
 _SHORTEST_URL_PASSWORD = 6
 _LONGEST_PLACEHOLDER = 80
 
-_ASIDE_FOLDERS = frozenset(
-    {"test", "tests", "testing", "testdata", "fixtures", "spec", "specs", "__tests__", "doc", "docs"}
-)
+_TEST_FOLDERS = frozenset({"test", "tests", "testdata", "fixtures", "spec", "specs", "__tests__"})
+# A package may be called so too, and then it is shipped: only at the top these are sure to be no part of it.
+_DOC_FOLDERS = frozenset({"doc", "docs", "examples", "testing"})
+_PROSE = frozenset({".md", ".rst"})
 _ASIDE_FILES = ("test_*", "*_test.*", "*.test.*", "*.spec.*", "conftest.py")
 
 # Our keyword rules, and those of the engine for names of accounts and for any URL with a password.
@@ -34,6 +36,27 @@ _PLACEHOLDER = re.compile(
 _LOOKUP = re.compile(
     r"^ENC\[|\$\{|\$\(|\{\{|%\(|\{[a-z_][\w.]*\}|<[\w -]+>|environ|getenv|process\.env|^https?://",
     re.IGNORECASE,
+)
+# What stands after `password =` in templates and programs, and is none.
+_NO_PASSWORD = re.compile(
+    r"""^(?:[a-z]+[_.-])*(?:passw(?:or)?d|pwd)[_.-]?\d?$  # the name of a field
+    |\{[\w.]*(?:\(.*\))?\}|%[sdrv](?![a-z0-9])|(?<![\w$])\$[A-Z_]{3}|^@.*@$  # filled in later
+    |^[a-z+]+://|^(?:arn|env|file|keyring|kms|op|ref|secret\w*|sops|ssm|vault):  # an address
+    |^(?:~|\.{0,2})/[\w./-]+$|^[#.:][a-z][\w-]*$  # a file, a selector
+    |^\^.*\$$|\\[dwsbnu]|\(\?  # a regular expression
+    |^[+.,)\]};|].*[+.({\[,]$  # the text between two quoted ones
+    |^[^\W\d_]+[?.:*\u2026]$""",  # a label
+    re.VERBOSE,
+)
+_SIGNS = frozenset(string.punctuation) - frozenset("-_./:,;[]()<>")
+# Elsewhere a value without quotes is a literal; in a program it is an expression.
+_PROGRAMS = frozenset(
+    {
+        *(".c", ".cc", ".cpp", ".cs", ".cxx", ".dart", ".ex", ".exs", ".go", ".gradle", ".groovy", ".h"),
+        *(".hpp", ".hs", ".html", ".java", ".js", ".jsx", ".kt", ".kts", ".lua", ".m", ".mjs", ".php", ".pl"),
+        *(".pm", ".proto", ".py", ".pyi", ".pyx", ".r", ".rb", ".rs", ".scala", ".sql", ".svelte", ".swift"),
+        *(".tf", ".ts", ".tsx", ".vue", ".xml"),
+    }
 )
 _DIGEST = re.compile(r"^(?:sha\d{1,3}|md5)[-:=]", re.IGNORECASE)
 # In random letters some run of small ones is a single one. The runs are possessive: no value makes it slow.
@@ -88,8 +111,12 @@ def finding(hit: Hit) -> Finding:
 
 def _is_aside(relative: str) -> bool:
     path = PurePosixPath(relative.lower())
-    in_folder = not _ASIDE_FOLDERS.isdisjoint(path.parts[:-1])
-    return in_folder or any(fnmatch(path.name, pattern) for pattern in _ASIDE_FILES)
+    folders = path.parts[:-1]
+    if not _TEST_FOLDERS.isdisjoint(folders) or not _DOC_FOLDERS.isdisjoint(folders[:1]):
+        return True
+    if path.suffix in _PROSE or (path.suffix == ".txt" and not _DOC_FOLDERS.isdisjoint(folders)):
+        return True
+    return any(fnmatch(path.name, pattern) for pattern in _ASIDE_FILES)
 
 
 def shown(path: str) -> str:
@@ -118,7 +145,18 @@ def _is_dummy(finding: Finding) -> bool:
         return False
     if _LOOKUP.search(value) or _DIGEST.search(value):
         return True
+    if finding.rule.startswith("password-"):
+        return not _is_password(finding)
     return all(_WORD.fullmatch(part) for part in re.split(r"[\W_]+", value) if part)
+
+
+def _is_password(finding: Finding) -> bool:
+    """Whether what was given to the name of a password, short as it may be, is one as it stands."""
+    value, suffix = finding.value, PurePosixPath(finding.path.lower()).suffix
+    if finding.rule == "password-unquoted" and suffix in _PROGRAMS:
+        return False
+    mixed = any(sign.isalpha() for sign in value) and any(sign.isdigit() or sign in _SIGNS for sign in value)
+    return mixed and _NO_PASSWORD.search(value) is None
 
 
 def weigh(
@@ -155,7 +193,9 @@ def weigh(
         )
     if aside:
         where = ", ".join(one.place for one in aside[:3]) + (", ..." if aside[3:] else "")
-        message = f"{len(aside)} values in tests and docs look like keys, which holds nothing up: {where}."
+        many = "1 value in tests and docs looks like a key" if len(aside) == 1 else ""
+        many = many or f"{len(aside)} values in tests and docs look like keys"
+        message = f"{many}, which holds nothing up: {where}."
         checks.append(
             Check(name="tests and docs", verdict=Verdict.PASS, observed=len(aside), message=message)
         )

@@ -127,7 +127,7 @@ async def test_figures_of_real_plugins_become_metrics(
     outcome = await run_probe("command", command=["echo", output])
     assert outcome.verdict is Verdict.PASS
     assert outcome.metrics == pytest.approx(figures)
-    assert outcome.summary == f"{output.partition('|')[0].strip()}."
+    assert outcome.summary == output.partition("|")[0].strip()
 
 
 async def test_a_figure_is_shown_with_its_unit_and_the_range_that_was_crossed(run_probe: RunProbe) -> None:
@@ -168,23 +168,29 @@ async def test_a_crossed_range_under_exit_0_is_told_but_not_held_against_it(run_
 
 async def test_lines_after_the_first_are_kept_apart(run_probe: RunProbe) -> None:
     outcome = await run_probe("command", **sh("printf 'SLOW|a=1\\none\\ntwo|b=2\\nc=3\\n'; exit 1"))
-    assert outcome.summary == "SLOW."
+    assert outcome.summary == "SLOW"
     assert line(outcome, "long output").message == "one\ntwo"
     assert outcome.metrics == {"a": 1, "b": 2, "c": 3}
 
 
+@pytest.mark.parametrize("words", ["checklist.status.toml", "/var: 4% free (inode=96%);", "e.g. x", "Fine!"])
+async def test_the_words_of_a_program_stay_as_they_are(run_probe: RunProbe, words: str) -> None:
+    outcome = await run_probe("command", **sh(f"echo '{words}'; exit 1"))
+    assert (outcome.summary, line(outcome, "exit").message) == (words, words)
+
+
 async def test_a_program_that_complains_to_stderr_alone_is_quoted(run_probe: RunProbe) -> None:
     outcome = await run_probe("command", **sh("echo trace >&2; echo 'no route' >&2; exit 2"))
-    assert outcome.summary == "No route."
+    assert outcome.summary == "no route"
     outcome = await run_probe("command", **sh("echo warning >&2; echo fine"))
-    assert outcome.summary == "Fine."
+    assert outcome.summary == "fine"
 
 
 async def test_garbage_is_made_harmless(run_probe: RunProbe) -> None:
     outcome = await run_probe(
         "command", command=["printf", r"\033[31mred\033[0m \377\376\000\r\033]0;title\007 end"]
     )
-    assert outcome.summary == "Red \ufffd\ufffd end."
+    assert outcome.summary == "red \ufffd\ufffd end"
 
 
 @pytest.mark.parametrize(
@@ -232,11 +238,25 @@ async def test_a_secret_that_was_handed_over_is_not_shown(
     asked = {"environment": ["PATH", "CHECKED_TOKEN"]}
     outcome = await run_probe("command", **sh('echo "BAD $CHECKED_TOKEN|x$CHECKED_TOKEN=1"; exit 2'), **asked)
     assert "s3cret" not in repr(outcome)
-    assert outcome.summary == "BAD ***."
+    assert outcome.summary == "BAD ***"
     text = '{"verdict": "fail", "summary": "$CHECKED_TOKEN", "metrics": {"$CHECKED_TOKEN": 1}}'
     outcome = await run_probe("command", **shell(f"cat <<END\n{text}\nEND"), **asked)
     assert (outcome.verdict, outcome.summary) == (Verdict.FAIL, "***")
     assert "s3cret" not in repr(outcome)
+
+
+async def test_a_secret_at_the_beginning_is_not_shown_either(
+    run_probe: RunProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKED_TOKEN", "s3cret-value")
+    outcome = await run_probe("command", **sh('echo "$CHECKED_TOKEN"'), environment=["PATH", "CHECKED_TOKEN"])
+    assert outcome.summary == "***"
+
+
+async def test_a_folder_is_no_program(run_probe: RunProbe, tmp_path: Path) -> None:
+    outcome = await run_probe("command", command=[str(tmp_path)])
+    assert (outcome.reason, outcome.summary) == (Reason.CONFIG, f"{tmp_path} is a folder.")
+    assert "chmod" not in outcome.hint
 
 
 async def test_arguments_are_repeated_nowhere(run_probe: RunProbe) -> None:
@@ -258,11 +278,11 @@ async def test_it_runs_in_the_folder_it_is_told(run_probe: RunProbe, tmp_path: P
     script.write_text("#!/bin/sh\npwd\n")
     script.chmod(0o755)
     outcome = await run_probe("command", command=["./check"], folder="inner")
-    assert outcome.summary == f"{tmp_path}/inner."
+    assert outcome.summary == f"{tmp_path}/inner"
 
 
 async def test_standard_input_is_empty(run_probe: RunProbe) -> None:
-    assert (await run_probe("command", command=["wc", "-c"])).summary == "0."
+    assert (await run_probe("command", command=["wc", "-c"])).summary == "0"
 
 
 async def test_bytes_that_no_word_can_hold_are_a_wrong_command(run_probe: RunProbe) -> None:

@@ -17,8 +17,10 @@ from probes.outcome import Check, Outcome, Reason, Verdict
 from probes.parameters import convert
 from probes.redis import RedisParameters
 from probes.redis.bounds import memory_bound
+from probes.redis.memory import judge as memory_checks
 from probes.redis.memory import more_memory
 from probes.redis.rates import Growth, judge
+from probes.redis.sample import Sample, lasting
 from probes.runner import Runner
 from tests.servers.redis_server import (
     RedisServer,
@@ -68,6 +70,38 @@ def line(outcome: Outcome, name: str) -> Check:
 
 def bad(outcome: Outcome) -> dict[str, Verdict]:
     return {check.name: check.verdict for check in outcome.checks if check.verdict is not Verdict.PASS}
+
+
+# Hints
+
+
+def test_a_rewrite_is_recommended_only_where_the_server_has_a_file() -> None:
+    assert (
+        lasting({"config_file": "/etc/redis.conf"}, "CONFIG SET x 1") == "CONFIG SET x 1, then CONFIG REWRITE"
+    )
+    without = "CONFIG SET x 1, and set it in the server's start command too"
+    assert lasting({"config_file": ""}, "CONFIG SET x 1") == without
+
+
+async def test_a_server_without_a_file_is_not_told_to_write_it(start: Start, run_probe: RunProbe) -> None:
+    server = start("--maxmemory-policy", "noeviction")
+    outcome = await run_probe("redis", url=server.url, role="cache", **PATIENT)
+    hints = [check.hint for check in outcome.checks if "CONFIG SET" in check.hint]
+    assert len(hints) == 2
+    assert not [hint for hint in hints if "REWRITE" in hint or "start command" not in hint]
+    with pytest.raises(redis.exceptions.ResponseError, match="without a config file"):
+        server.run("CONFIG", "REWRITE")
+
+
+@pytest.mark.parametrize(("policy", "told"), [("allkeys-lru", False), ("volatile-lru", True)])
+def test_who_evicts_any_key_already_is_not_told_to(policy: str, told: bool) -> None:
+    info = {"maxmemory": 2**20, "maxmemory_policy": policy, "current_eviction_exceeded_time": 500}
+    params = convert({"role": "cache"}, RedisParameters)
+    grown = Growth({"refused_writes": 3}, {"refused_writes": 3}, {"refused_writes": 1}, 10.0, 1.0)
+    lines = [*judge(grown, info, params), *memory_checks(Sample("here", info, written="OOM"), params)]
+    hints = [one.hint for one in lines if one.name in {"refused writes", "eviction lag"}]
+    assert len(hints) == 2
+    assert [("allkeys-lru" in hint) for hint in hints] == [told, told]
 
 
 # Healthy
@@ -300,7 +334,10 @@ async def test_a_server_that_cannot_save_fails_and_says_so(start: Start, run_pro
     cannot_save(server)
     outcome = await run_probe("redis", url=server.url, **PATIENT)
     assert bad(outcome) == {"answers": Verdict.FAIL, "snapshot": Verdict.FAIL}
-    assert line(outcome, "answers").observed == "MISCONF"
+    answers = line(outcome, "answers")
+    assert answers.observed == "MISCONF"
+    assert answers.message.count(". ") == 0
+    assert answers.message.endswith("unable to persist to disk.")
 
 
 async def test_an_append_only_file_is_looked_at_where_there_is_one(start: Start, run_probe: RunProbe) -> None:
@@ -1108,7 +1145,7 @@ async def test_replicas_count_against_maxclients_as_the_server_counts_them(
 def test_no_hint_asks_for_more_than_the_machine_has() -> None:
     info = {"total_system_memory": 16 * 2**30, "maxmemory": 12 * 2**30}
     assert "CONFIG SET" not in more_memory(info)
-    assert more_memory({**info, "maxmemory": 8 * 2**30}) == "CONFIG SET maxmemory 12288mb"
+    assert more_memory({**info, "maxmemory": 8 * 2**30}).startswith("CONFIG SET maxmemory 12288mb")
 
 
 async def test_without_ping_the_latency_is_unknown(start: Start, run_probe: RunProbe) -> None:

@@ -181,6 +181,162 @@ async def test_placeholders_lookups_and_plain_words_are_no_keys(scan: Scan, tmp_
     assert outcome.verdict is Verdict.PASS
 
 
+SHORT = {
+    "compose.yml": "      - MYSQL_ROOT_PASSWORD={}",
+    "compose2.yml": "      REDIS_PASSWORD: '{}'",
+    "plain.yml": "  password: {}",
+    "settings.py": "PASSWORD = '{}'",
+    "call.py": 'connect("db", user="app", password="{}")',
+    "typed.py": 'db_password: str = "{}"',
+    "item.py": 'config["DB-PASSWD"] = "{}"',
+    "client.ts": "  dbPassword: '{}',",
+    "client.json": '  "admin_pwd": "{}",',
+    "prod.env": "export DB_PASSWORD={}  # until June",
+    "Dockerfile": "ENV POSTGRES_PASSWORD={}",
+    "app.properties": "spring.datasource.password={}",
+    "windows.ini": "passwd = {}\r",
+}
+WEAK = [
+    "Winter" + "24!",
+    "hunter" + "22",
+    "tr0ub4" + "dor&3",
+    "Summer" + "2026!",
+    "P@ss" + "word1",
+    "abc" + "123",
+]
+
+
+@pytest.mark.parametrize("value", WEAK)
+async def test_a_short_literal_password_is_a_warning_and_a_failure_when_strict(
+    value: str, scan: Scan, tmp_path: Path
+) -> None:
+    for name, line in SHORT.items():
+        write(tmp_path / name, "\n" + line.format(value) + "\n")
+
+    mild, strict = await scan(), await scan(strict=True)
+
+    places = {f"{name}:2" for name in SHORT}
+    assert {check.name for check in mild.checks if check.verdict is Verdict.WARN} == places
+    assert {check.name for check in strict.checks if check.verdict is Verdict.FAIL} == places
+    assert value not in str(mild)
+
+
+NO_PASSWORDS = {
+    "app.py": """
+password = os.environ["DB_PASSWORD1"]
+password = getpass(prompt1)
+password = settings.db[0].password2
+password: str
+password: Optional[str1] = None
+def login(user2, password=password2):
+password = None
+password = True
+password = "{0}:{1}"
+password = "%s-%s"
+password = "${DB_PASSWORD1}"
+password = "$DB_PASSWORD1"
+password = "{{ db_password1 }}"
+password = "$(cat /run/secrets/db1)"
+password = "<your-password-1>"
+password = "password2"
+password = "new_password1"
+password = "Password:"
+password = "Vergessen?"
+password = "Passwort*"
+password = "user.password-1"
+password = "current-password"
+password = "/run/secrets/db_password1"
+password = "vault:secret/db#password1"
+password = "arn:aws:secretsmanager:eu-1:123:secret:db1"
+password = "#password-2"
+password = r"^[a-z0-9]{8,}$"
+body = "user=a&password=" + quote(secret1) + "&x=1"
+body = "user=a&password="+secret1+"&x=1"
+password_field = "user2x"
+passwords = "user2x"
+password = "{planter.text(20)}"
+password = "12345678"
+password = "2026-01-01"
+""",
+    "values.yml": """
+password: ${DB_PASSWORD1}
+password: {{ db_password1 }}
+password: *default1
+password: &default1
+password: !vault1
+password: $PASSWORD1
+password: $(cat2)
+password: true
+password: null
+password: changeme1
+password: string
+password: /run/secrets/db1
+PWD=/home/user1
+OLD_PWD=$(pwd1)
+""",
+    "Model.kt": "  password: Array<String?>,\n  password: user2.password1,\n  password = other1\n",
+    "de.json": '{"password": "Passwort", "new_password": "Neues-Passwort", "ask_password": "Willkommen?"}\n',
+}
+
+
+async def test_what_is_no_literal_password_is_none(scan: Scan, tmp_path: Path) -> None:
+    for name, text in NO_PASSWORDS.items():
+        write(tmp_path / name, text)
+
+    outcome = await scan(strict=True)
+
+    places = [name.rpartition(":") for name in keyed(outcome) if ":" in name]
+    assert [NO_PASSWORDS[name].split("\n")[int(number) - 1] for name, _, number in places] == []
+    assert outcome.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("path", "aside"),
+    [
+        ("docs/settings.py", True),
+        ("doc/settings.py", True),
+        ("examples/settings.py", True),
+        ("src/docs/settings.py", False),
+        ("src/testing/settings.py", False),
+        ("src/examples/settings.py", False),
+        ("src/docs/start.rst", True),
+        ("src/docs/start.txt", True),
+        ("README.md", True),
+        ("passwords.txt", False),
+        ("src/tests/settings.py", True),
+        ("src/test/settings.py", True),
+    ],
+)
+async def test_only_tests_prose_and_the_docs_at_the_top_are_spared(
+    path: str, aside: bool, scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / path, f"DB_PASSWORD={planter.text(20)!r}\n")
+
+    outcome = await scan()
+
+    assert outcome.metrics["findings_in_tests_and_docs"] == aside
+    assert outcome.verdict is (Verdict.PASS if aside else Verdict.WARN)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "No key in 2 source files; 1 value in tests and docs looks like one."),
+        (2, "No key in 2 source files; 2 values in tests and docs look like keys."),
+    ],
+)
+async def test_a_pass_says_first_that_values_in_tests_and_docs_look_like_keys(
+    count: int, words: str, scan: Scan, tmp_path: Path, planter: Planter
+) -> None:
+    write(tmp_path / "app.py", "x = 1\n")
+    write(tmp_path / "docs" / "a.md", "".join(f"PASSWORD={planter.text(20)}\n" for _ in range(count)))
+
+    outcome = await scan()
+
+    assert (outcome.verdict, outcome.summary) == (Verdict.PASS, words)
+    assert keyed(outcome)["tests and docs"].message.startswith(words.partition("; ")[2].partition(" in ")[0])
+
+
 async def test_values_in_tests_and_docs_are_mentioned_but_a_providers_key_fails_there_too(
     scan: Scan, tmp_path: Path, planter: Planter
 ) -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from probes.network import Address, address
 from probes.outcome import CannotTell, Reason, Verdict
+from probes.parameters import convert
+from probes.tcp import TcpParameters, _connected
 from tests.probes.conftest import RunProbe
 from tests.servers.network import Peer, saying, server
 
@@ -81,3 +83,10 @@ async def test_a_cancelled_run_ends_at_once(run_probe: RunProbe) -> None:
         with pytest.raises(asyncio.CancelledError):
             async with asyncio.timeout(5):
                 await run
+
+
+@pytest.mark.parametrize(("took", "words"), [(0.84, "0.8 ms"), (99.96, "100.0 ms"), (1030.4, "1030 ms")])
+def test_the_time_to_connect_is_a_plain_number(took: float, words: str) -> None:
+    params = convert({"address": "a:1"}, TcpParameters)
+
+    assert f"after {words}, limit" in _connected(took, params, "a:1").message

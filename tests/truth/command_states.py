@@ -48,6 +48,11 @@ plugin("healthy, with or without swap", "pass", "check_swap", "-w", "2", "-c", "
 plugin("less than asked for", "fail exit", "check_swap", "-w", f"{2**51}", "-c", f"{2**50}")
 
 
+@row("command", "a folder for a program", "unknown config")
+def folder_for_a_program(folder: Path) -> Iterator[dict[str, Any]]:
+    yield {"command": [str(folder)]}
+
+
 @row("command", "check_load: above its limit", "fail exit, load1, load5, load15")
 def loaded(_: Path) -> Iterator[dict[str, Any]]:
     # Only a machine that has been idle for long needs this: the average of 15 minutes must not be 0.00.

@@ -143,6 +143,34 @@ def named_value_in_tests(folder: Path) -> State:
         yield {"paths": ["tests"]}
 
 
+@row("secrets", "value of a secret name in docs below the top", "warn src/docs/settings.py:1")
+def named_value_in_a_package(folder: Path) -> State:
+    with sources(folder, **{"src/docs/settings.py": f'DB_PASSWORD = "{Planter().text(20)}"\n'}):
+        yield {}
+
+
+@row("secrets", "short password", "warn compose.yml:3")
+def short_password(folder: Path) -> State:
+    text = "db:\n  environment:\n    - MYSQL_ROOT_PASSWORD={}\n".format("Winter" + "24!")
+    with sources(folder, **{"compose.yml": text}):
+        yield {}
+
+
+@row("secrets", "AWS key pair", "fail aws.cfg:1; warn aws.cfg:2")
+def aws_key_pair(folder: Path) -> State:
+    name, secret = Planter().aws_pair()
+    text = f"aws_access_key_id = {name}\naws_secret_access_key = {secret}\n"
+    with sources(folder, **{"aws.cfg": text}):
+        yield {}
+
+
+@row("secrets", "key in a UTF-16 file", "fail settings.ps1:1")
+def utf_16(folder: Path) -> State:
+    with sources(folder, **{"app.py": "x = 1\n"}):
+        (folder / "settings.ps1").write_bytes(line(key()).encode("utf-16"))
+        yield {}
+
+
 @row("secrets", "key of a provider in tests", "fail tests/live.py:1")
 def live_key_in_tests(folder: Path) -> State:
     with sources(folder, **{"tests/live.py": line(key())}):
