@@ -7,6 +7,7 @@ from probes.outcome import CannotTell, Check, Outcome, Reason, Verdict, conclude
 from probes.restore import detection, schedule, scratch
 from probes.restore.drill import Drill, Findings
 from probes.restore.parameters import RestoreParameters
+from probes.restore.picking import counted
 
 _MODULES = {"tar": "tar", "restic": "restic", "borg": "borg", "postgresql": "postgresql", "redis": "rdb"}
 
@@ -40,12 +41,12 @@ def probe(params: RestoreParameters) -> Outcome:
 
 
 def _summary(name: str, metrics: dict[str, float]) -> str:
-    counted = [
-        f"{metrics[f'restored_{things}']:,.0f} {things}"
-        for things in ("files", "tables", "rows", "keys")
-        if f"restored_{things}" in metrics
+    figures = [
+        counted(int(metrics[f"restored_{word}s"]), word)
+        for word in ("file", "table", "row", "key")
+        if f"restored_{word}s" in metrics
     ]
     if "restored_bytes" in metrics:
-        counted.append(size(metrics["restored_bytes"]))
+        figures.append(size(metrics["restored_bytes"]))
     took, age = span(metrics.get("restore_s", 0)), span(metrics.get("backup_age_s", 0))
-    return f"{name}, {age} old, was restored in {took}: {', '.join(counted)}."
+    return f"{name}, {age} old, was restored in {took}: {', '.join(figures)}."

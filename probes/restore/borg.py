@@ -21,7 +21,7 @@ import msgspec
 
 from probes.figures import size
 from probes.outcome import CannotTell, Reason, Verdict
-from probes.restore import evidence, manifest, scratch
+from probes.restore import evidence, manifest, repositories, scratch
 from probes.restore.drill import (
     DamagedError,
     Findings,
@@ -29,15 +29,14 @@ from probes.restore.drill import (
     note_age,
     note_restore,
     note_size,
-    series,
     verify,
 )
 from probes.restore.parameters import RestoreParameters
+from probes.restore.picking import series
 
 _LINE = 200
 _REMOTE = re.compile(r"ssh://|[^/]+:")
 _PASSWORDS = ("BORG_PASSPHRASE", "BORG_PASSCOMMAND", "BORG_PASSPHRASE_FD")
-_CHECK = "Look how much is lost: borg check --verify-data."
 _NO_PASSWORD = (
     Reason.CONFIG,
     "There is no password for the repository.",
@@ -138,7 +137,19 @@ def looks_like_one(location: str) -> bool:
         return True
     folder = Path(location).expanduser()
     try:
-        return (folder / "data").is_dir() and b"[repository]" in (folder / "config").read_bytes()
+        if (folder / "data").is_dir() and (folder / "config").exists():
+            return b"[repository]" in (folder / "config").read_bytes()
+        return _lost_its_config(folder)
+    except OSError:
+        return False
+
+
+def _lost_its_config(folder: Path) -> bool:
+    if os.path.lexists(folder / "config"):
+        return False
+    try:
+        mark = (folder / "README").read_bytes()
+        return (folder / "data").is_dir() and mark.startswith(b"This is a Borg Backup repository")
     except OSError:
         return False
 
@@ -147,11 +158,14 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
     """Restore the newest archive. See `probes.restore.drill`."""
     checks = found.checks
     repository = _repository(params, target.parent)
+    if repository.is_local and _lost_its_config(Path(repository.location)):
+        checks.append(repositories.without_config("borg"))
+        return ""
+    how_much = f"Look how much is lost: borg check --verify-data {repositories.quoted(repository.location)}."
     try:
         listed = _archives(repository)
     except DamagedError as error:
-        message = f"The repository is damaged: {error}."
-        checks.append(evidence.newest(Verdict.FAIL, message, hint=_CHECK))
+        checks.append(repositories.damaged("borg", error, how_much))
         return ""
     if not listed:
         message = "The repository holds no archive."
@@ -170,14 +184,14 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
         if total > params.max_bytes or entries > params.max_files:
             raise CannotTell(
                 Reason.LIMIT,
-                f"{name} holds {entries} entries, {size(total)}.",
+                f"{name} holds {size(total)} in {entries:,} files and folders.",
                 "If that is right, raise max_files and max_bytes.",
             )
         scratch.room(target, total)
         started = time.monotonic()
         _extract(repository, newest, target)
     except DamagedError as error:
-        checks.append(evidence.not_restored(f"{name} cannot be restored: {error}.", _CHECK))
+        checks.append(evidence.not_restored(f"{name} cannot be restored: {error}.", how_much))
         return name
     took = time.monotonic() - started
     files = len(manifest.regular_files(target))
@@ -211,10 +225,9 @@ def _repository(params: RestoreParameters, folder: Path) -> _Repository:
     # Both would send its messages elsewhere, or ask for an answer.
     for name in ("BORG_LOGGING_CONF", "BORG_DISPLAY_PASSPHRASE"):
         environment.pop(name, None)
-    if params.password_file:
+    if path := repositories.password_file(params.password_file):
         for name in _PASSWORDS:
             environment.pop(name, None)
-        path = Path(params.password_file).expanduser().absolute()
         environment["BORG_PASSCOMMAND"] = shlex.join(["cat", str(path)])
     has_password = any(environment.get(name) for name in _PASSWORDS)
     environment["BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK"] = "no" if has_password else "yes"
@@ -315,7 +328,9 @@ def _problem(code: int, text: str, repository: _Repository, *, restoring: bool) 
     if damaged or restoring:
         return DamagedError(shown)
     return CannotTell(
-        Reason.PROTOCOL, f"borg could not read the repository: {shown}.", "Try it by hand: borg list."
+        Reason.PROTOCOL,
+        f"borg could not read the repository: {shown}.",
+        f"Try it by hand: borg list {repositories.quoted(repository.location)}.",
     )
 
 

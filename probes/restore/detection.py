@@ -6,8 +6,9 @@ import zlib
 from pathlib import Path
 
 from probes.restore import borg, compression, restic
-from probes.restore.drill import PATTERNS, DamagedError, pick
+from probes.restore.drill import DamagedError
 from probes.restore.parameters import Kind, RestoreParameters
+from probes.restore.picking import KINDS, NothingError, pick
 
 _HEAD = 4096
 
@@ -26,8 +27,9 @@ def kind_of(params: RestoreParameters) -> Kind:
         return "restic"
     if borg.looks_like_one(params.source):
         return "borg"
-    picked = pick(params)
-    if picked is None:
+    try:
+        picked = pick(params)
+    except NothingError:
         return "tar"
     head = _head(picked.newest)
     # pg_dump's tar format begins with its table of contents, a custom dump without data.
@@ -41,7 +43,7 @@ def kind_of(params: RestoreParameters) -> Kind:
         return "tar"
     named: tuple[Kind, ...] = ("postgresql", "redis")
     for kind in named:
-        if any(fnmatch.fnmatchcase(picked.newest.name, pattern) for pattern in PATTERNS[kind]):
+        if any(fnmatch.fnmatchcase(picked.newest.name, pattern) for pattern in KINDS[kind]):
             return kind
     return "tar"
 

@@ -5,12 +5,8 @@ into the empty private folder `target`, adds its evidence to `found` and returns
 raises `CannotTell` where it could not look. `target` is removed afterwards, whatever is in it.
 """
 
-import contextlib
-import fnmatch
 import os
-import re
 import shutil
-import stat
 import subprocess
 import tempfile
 import time
@@ -20,21 +16,9 @@ from typing import IO, NamedTuple
 
 from probes.outcome import CannotTell, Check, Reason, Verdict
 from probes.parameters import seconds
-from probes.restore import evidence, manifest
-from probes.restore.parameters import Kind, RestoreParameters
-
-PATTERNS: dict[Kind, tuple[str, ...]] = {
-    "tar": (
-        *("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tbz2", "*.tbz", "*.tar.xz", "*.txz"),
-        *("*.tar.zst", "*.tzst"),
-    ),
-    "postgresql": (
-        *("*.dump", "*.pgdump", "*.sql", "*.sql.gz", "*.sql.bz2", "*.sql.xz", "*.sql.zst"),
-        *("*.dump.gz", "*.dump.zst"),
-    ),
-    "redis": ("*.rdb", "*.rdb.gz", "*.rdb.zst"),
-}
-"""The usual endings of the kinds that are files."""
+from probes.restore import evidence, manifest, picking
+from probes.restore.parameters import RestoreParameters
+from probes.restore.picking import listed
 
 _TAIL = 4096
 _LINE = 200
@@ -55,20 +39,6 @@ Drill = Callable[[RestoreParameters, Path, Findings], str]
 """What the module of a kind offers."""
 
 
-class Pick(NamedTuple):
-    """The file to drill.
-
-    Attributes:
-        newest: The newest backup.
-        previous: The one before it in the same series, or None.
-        other_series: Number of other series in the folder.
-    """
-
-    newest: Path
-    previous: Path | None
-    other_series: int
-
-
 class Backup(NamedTuple):
     """A file that is to be restored.
 
@@ -83,69 +53,6 @@ class Backup(NamedTuple):
     vouched: bool
 
 
-def pick(params: RestoreParameters) -> Pick | None:
-    """Pick the newest backup of `source`, which may be that file itself; None if the folder has none.
-
-    Raises:
-        CannotTell: If `source` is not there or must not be read.
-    """
-    source = Path(params.source).expanduser().absolute()
-    patterns = [pattern for pattern in params.pattern if pattern]
-    if not patterns:
-        usual = PATTERNS.values() if params.kind == "auto" else [PATTERNS.get(params.kind, ())]
-        patterns = [pattern for endings in usual for pattern in endings]
-    try:
-        mode = source.stat().st_mode
-        if stat.S_ISREG(mode):
-            return Pick(source, None, 0)
-        if not stat.S_ISDIR(mode):
-            raise CannotTell(
-                Reason.CONFIG,
-                f"{params.source} is neither file nor folder.",
-                "Set source to the folder of the backups.",
-            )
-        with os.scandir(source) as entries:
-            names = [entry.name for entry in entries]
-        # A link such as latest.tar.gz names the same backup once more.
-        backups = {
-            (source / name).resolve()
-            for name in names
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-        }
-        times = {}
-        for path in backups:
-            # A rotation may take one away just now.
-            with contextlib.suppress(FileNotFoundError):
-                info = path.stat()
-                if stat.S_ISREG(info.st_mode):
-                    times[path] = info.st_mtime
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise CannotTell(
-            Reason.MISSING, f"There is no {params.source}.", "Correct source or mount the disk."
-        ) from error
-    except PermissionError as error:
-        raise CannotTell(
-            Reason.FORBIDDEN, f"Not permitted to read {params.source}.", "Run as a user who may restore."
-        ) from error
-    if not times:
-        if any((source / name / "toc.dat").is_file() for name in ["", *names]):
-            raise CannotTell(
-                Reason.CONFIG,
-                f"{params.source} holds a dump in the directory format (pg_dump -Fd), which is not drilled.",
-                "Dump to one file: pg_dump --format=custom DATABASE.",
-            )
-        return None
-    ordered = sorted(times, key=lambda path: (times[path], path.name))
-    newest = ordered[-1]
-    same = [path for path in ordered[:-1] if series(path.name) == series(newest.name)]
-    return Pick(newest, same[-1] if same else None, len({series(path.name) for path in ordered}) - 1)
-
-
-def series(name: str) -> str:
-    """Return what the names of one series of backups have in common: all but the digits."""
-    return re.sub(r"\d+", "#", name)
-
-
 def open_backup(params: RestoreParameters, found: Findings) -> Backup | None:
     """Pick the newest backup, note its size, and hold it against the manifests beside it.
 
@@ -155,12 +62,12 @@ def open_backup(params: RestoreParameters, found: Findings) -> Backup | None:
     Raises:
         CannotTell: If it could not be looked at.
     """
-    picked = pick(params)
-    if picked is None:
+    try:
+        path, previous, others = picking.pick(params)
+    except picking.NothingError as nothing:
         hint = "Look at the backup job; if its backups have other names, set pattern."
-        found.checks.append(evidence.newest(Verdict.FAIL, f"{params.source} holds no backup.", hint=hint))
+        found.checks.append(evidence.newest(Verdict.FAIL, str(nothing), hint=hint))
         return None
-    path, previous, other_series = picked
     try:
         before = path.stat()
         size_before = previous.stat().st_size if previous else 0
@@ -168,7 +75,7 @@ def open_backup(params: RestoreParameters, found: Findings) -> Backup | None:
         raise CannotTell(
             Reason.LIMIT, "A backup went away during the drill.", "Run again when the backup job is done."
         ) from error
-    aside = f"; {other_series} other series in this folder not looked at" if other_series else ""
+    aside = f"; {len(others)} other series in this folder not looked at: {listed(others)}" if others else ""
     found.checks.append(evidence.newest(Verdict.PASS, f"{path.name}{aside}.", path.name))
     note_size(params, before.st_size, size_before, found)
     if not before.st_size:

@@ -7,6 +7,7 @@ from pathlib import Path
 from probes.figures import CLOCK_TOLERANCE, size, span
 from probes.outcome import Check, Verdict
 from probes.restore import manifest
+from probes.restore.picking import counted
 
 JOB = "Look at the backup job and its last log"
 """What to do about a backup that is not as it should be."""
@@ -85,7 +86,7 @@ def restored(name: str, files: int, total: int, note: str = "") -> Check:
         verdict=Verdict.PASS if files else Verdict.FAIL,
         observed=files,
         limit=1,
-        message=f"{files} files, {size(total)} restored{note}."
+        message=f"{counted(files, 'file')}, {size(total)} restored{note}."
         if files
         else f"{name} restores to no file at all.",
         hint="" if files else "Look at what the backup job reads: the folder may be empty or not mounted.",
@@ -170,7 +171,8 @@ def file_checksums(root: Path, proofs: Iterable[Path], *, whole: bool) -> tuple[
         limit=0,
         message=f"Of the restored files {', '.join(found)}."
         if found
-        else f"{compared.matching} files are as listed{_weakness(compared.algorithms)}.",
+        else f"{counted(compared.matching, 'file')} {'is' if compared.matching == 1 else 'are'} as listed"
+        f"{_weakness(compared.algorithms)}.",
         hint="Make a new backup; if only the list is wrong, write it just before the backup is made."
         if found
         else "",

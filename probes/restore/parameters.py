@@ -21,13 +21,17 @@ class RestoreParameters(Parameters, frozen=True):
         source: Folder with backups, one backup, or a restic or borg repository (a folder, or a URL as
             `s3:…` or `ssh://…`). Required.
         kind: What the source is: `tar`, `restic`, `borg`, `postgresql` (custom or plain dumps), `redis` (RDB
-            files), or `auto`, the default, to find out by its content.
+            files), or `auto`, the default, to find out by the content of the newest. The evidence names
+            what else lies in the folder and was not looked at.
         pattern: Names of the backups in the folder, as shell patterns. Default: the usual endings of the
             kind. Several series in one folder (`db-*`, `files-*`) want an item each, with a pattern each.
         manifest: Where checksums are expected: `beside` the backup (BACKUP.sha256, SHA256SUMS), `inside` it
             (for the files in it), the name of a manifest inside it, or `auto`, the default, for all that
             there are. One inside has to list every file, unless it is the sidecar of a single one
-            (FILE.sha1).
+            (FILE.sha1). Some backups vouch for themselves: restic and borg repositories, RDB files with
+            their checksum (rdbchecksum yes), and plain or custom dumps compressed as a whole (gzip, bzip2,
+            or xz and zstd with a sum) that pg_dump signed at their end. All others without a manifest are
+            `warn checksums`: custom and plain dumps as they are, and archives, compressed or not.
         max_age: Oldest acceptable content (RPO). Default 26h: a daily job and two hours of grace.
         age_from: `content` is the time that the backup itself tells, the newest entry of an archive; it is
             the default, because copying does not change it. `file` is the file's own modification time,
@@ -49,10 +53,11 @@ class RestoreParameters(Parameters, frozen=True):
         server: Connection string or URL, as libpq takes it, of the PostgreSQL server (13 or later) in which a
             scratch database may be made; never the live one, and not through a pooler. Give a role that may
             create databases and nothing else (CREATE ROLE drill LOGIN CREATEDB): what a dump says runs with
-            its rights. Extensions that are not trusted (pg_stat_statements) want `trusted = true` in their
-            .control file there, or a superuser on a server for drills alone. The password is best left to
-            PGPASSWORD or ~/.pgpass. connect_timeout in it is in seconds, 10 where it is missing, a house
-            value. Default: none.
+            its rights. A role that is, or can become, a superuser, or may make roles, run programs or use
+            files on the server is refused. Extensions that are not trusted (pg_stat_statements) want
+            `trusted = true` in their .control file there; what only a superuser may make, as an event
+            trigger, cannot be drilled. The password is best left to PGPASSWORD or ~/.pgpass.
+            connect_timeout in it is in seconds, 10 where it is missing, a house value. Default: none.
         schedule: A word by which the backup job is known in this machine's crontabs and systemd timers, as
             `backup` or `restic`. Where none is found the verdict is warn: age and content decide, not this.
             Default: none, which leaves the check out.
@@ -68,7 +73,7 @@ class RestoreParameters(Parameters, frozen=True):
 
     timeout: Duration = "30m"
     source: str = ""
-    kind: Literal["auto"] | Kind = "auto"
+    kind: Literal["auto", Kind] = "auto"
     pattern: list[str] = msgspec.field(default_factory=list)
     manifest: str = "auto"
     max_age: Duration = "26h"

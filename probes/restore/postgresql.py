@@ -31,6 +31,7 @@ from probes.restore.drill import (
 )
 from probes.restore.libpq import Connection, ServerError
 from probes.restore.parameters import RestoreParameters
+from probes.restore.picking import counted
 from probes.restore.scratch_database import obstacle
 from probes.restore.sqlscript import MetaCommandError, Script
 
@@ -158,12 +159,12 @@ def _restore(
 
 
 def _restored(name: str, tables: int, rows: int) -> Check:
-    message, hint = f"{tables} tables with {rows} rows restored.", ""
+    message, hint = f"{counted(tables, 'table')} with {counted(rows, 'row')} restored.", ""
     if not tables:
         message = f"{name} restores to a database without a table."
         hint = "Look at which database the backup job dumps: pg_dump --dbname."
     elif not rows:
-        message = f"{name} restores to {tables} tables without a row."
+        message = f"{name} restores to {counted(tables, 'table')} without a row."
         hint = "Look at the options of the backup job: --schema-only leaves all data out."
     return Check(
         name="restore",
@@ -331,8 +332,7 @@ def _lacking(error: ServerError, statement: bytes) -> CannotTell | None:
             return CannotTell(
                 Reason.FORBIDDEN,
                 f"The scratch server says: {error.message}.",
-                "Set trusted = true in the .control file of that extension on the scratch server, or drill "
-                "as a superuser on a server that is for drills alone.",
+                "Write trusted = true into the .control file of that extension on the scratch server.",
             )
     if error.code == "42704" and _FOR_ROLES.match(statement):
         return CannotTell(

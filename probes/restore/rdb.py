@@ -28,6 +28,7 @@ from probes.restore.drill import (
     verify,
 )
 from probes.restore.parameters import RestoreParameters
+from probes.restore.picking import counted
 
 _FILE, _SOCKET, _LOG = "dump.rdb", "redis.sock", "redis.log"
 _LONGEST_SOCKET = 103
@@ -109,12 +110,12 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
 def _restored(name: str, databases: dict[str, int], expired: int) -> Check:
     keys = sum(databases.values())
     each = ", ".join(f"{database} {count}" for database, count in databases.items())
-    message, hint = f"{keys} keys restored ({each}).", ""
+    message, hint = f"{counted(keys, 'key')} restored ({each}).", ""
     if not keys:
         message = f"{name} restores to no key at all."
         hint = "Look at which server the backup job reads: redis-cli INFO keyspace."
         if expired:
-            message = f"{name} restores to no key at all: {expired} keys have expired since."
+            message = f"{name} restores to no key at all: {counted(expired, 'key')} expired since."
             hint = "Save more often, or do not rely on a backup for data that expire."
     return Check(
         name="restore",

@@ -14,7 +14,7 @@ import msgspec
 
 from probes.figures import size
 from probes.outcome import CannotTell, Reason, Verdict
-from probes.restore import evidence, manifest, scratch
+from probes.restore import evidence, manifest, repositories, scratch
 from probes.restore.drill import (
     DamagedError,
     Findings,
@@ -100,16 +100,21 @@ class Repository(NamedTuple):
 
     Attributes:
         location: Folder or URL, as restic's own RESTIC_REPOSITORY.
-        password_file: File with its password; empty to leave that to restic's environment variables.
+        password_file: File with its password; None to leave that to restic's environment variables.
     """
 
     location: str
-    password_file: str
+    password_file: Path | None
 
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
         return not _REMOTE.match(self.location)
+
+    @property
+    def command(self) -> str:
+        """How to begin a command by hand."""
+        return f"restic -r {repositories.quoted(str(self.folder) if self.is_local else self.location)}"
 
     @property
     def folder(self) -> Path:
@@ -126,17 +131,15 @@ class _Said(NamedTuple):
 def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
     """Restore the newest snapshot. See `probes.restore.drill`."""
     checks = found.checks
-    repository = Repository(params.source, params.password_file)
+    repository = Repository(params.source, repositories.password_file(params.password_file))
+    how_much = f"Look how much is lost: {repository.command} check --read-data."
+    if repository.is_local and _remains(repository) and not os.path.lexists(repository.folder / "config"):
+        checks.append(repositories.without_config("restic"))
+        return ""
     try:
         listed = snapshots(repository)
     except DamagedError as error:
-        checks.append(
-            evidence.newest(
-                Verdict.FAIL,
-                f"The repository is damaged: {error}.",
-                hint="Look how much is lost: restic check --read-data.",
-            )
-        )
+        checks.append(repositories.damaged("restic", error, how_much))
         return ""
     if not listed:
         message = "The repository holds no snapshot."
@@ -145,7 +148,11 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
     newest = listed[-1]
     name = f"Snapshot {newest.id[:8]}"
     before = [one for one in listed[:-1] if (one.hostname, one.paths) == (newest.hostname, newest.paths)]
-    checks.append(evidence.newest(Verdict.PASS, f"{name} of {', '.join(newest.paths)}.", newest.id[:8]))
+    others = len({(one.hostname, tuple(one.paths)) for one in listed}) - 1
+    aside = f"; {others} other series in this repository not looked at" if others else ""
+    checks.append(
+        evidence.newest(Verdict.PASS, f"{name} of {', '.join(newest.paths)}{aside}.", newest.id[:8])
+    )
     note_age(params, newest.time.timestamp(), "The snapshot", found)
     try:
         held = stats(repository, newest)
@@ -154,19 +161,14 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
         if held.total_size > params.max_bytes or held.total_file_count > params.max_files:
             raise CannotTell(
                 Reason.LIMIT,
-                f"{name} holds {held.total_file_count} entries, {size(held.total_size)}.",
+                f"{name} holds {size(held.total_size)} in {held.total_file_count:,} files and folders.",
                 "If that is right, raise max_files and max_bytes.",
             )
         scratch.room(target, held.total_size)
         started = time.monotonic()
         restore(repository, newest, target)
     except DamagedError as error:
-        checks.append(
-            evidence.not_restored(
-                f"{name} cannot be restored: {error}.",
-                "Look how much is lost, then make a new backup: restic check --read-data.",
-            )
-        )
+        checks.append(evidence.not_restored(f"{name} cannot be restored: {error}.", how_much))
         return name
     took = time.monotonic() - started
     files = len(manifest.regular_files(target))
@@ -181,10 +183,13 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
 
 def looks_like_one(location: str) -> bool:
     """Tell whether a location is a restic repository, by its URL or by what the folder holds."""
-    repository = Repository(location, "")
-    return not repository.is_local or all(
-        os.path.lexists(repository.folder / part) for part in ("config", "keys", "snapshots")
-    )
+    repository = Repository(location, None)
+    return not repository.is_local or _remains(repository)
+
+
+def _remains(repository: Repository) -> bool:
+    """Tell whether a folder is a restic repository, even one whose config is lost."""
+    return all(os.path.lexists(repository.folder / part / ".") for part in ("data", "keys", "snapshots"))
 
 
 def snapshots(repository: Repository) -> list[Snapshot]:
@@ -275,7 +280,7 @@ def _environment(repository: Repository) -> dict[str, str]:
     environment = {**os.environ, "RESTIC_REPOSITORY": location}
     environment.pop("RESTIC_REPOSITORY_FILE", None)
     if repository.password_file:
-        environment["RESTIC_PASSWORD_FILE"] = str(Path(repository.password_file).expanduser())
+        environment["RESTIC_PASSWORD_FILE"] = str(repository.password_file)
         environment.pop("RESTIC_PASSWORD", None)
         environment.pop("RESTIC_PASSWORD_COMMAND", None)
     return environment
@@ -290,7 +295,8 @@ def _problem(said: _Said, repository: Repository, *, restoring: bool = False) ->
         (why for why, sign in _OBSTACLES if re.search(sign, text)), None
     )
     if reason and not (damaged and reason is Reason.MISSING):
-        return CannotTell(reason, *_WORDS[reason])
+        message, hint = _WORDS[reason]
+        return CannotTell(reason, message, hint.replace("restic list", f"{repository.command} list"))
     shown = damaged or next(iter(said.lines), f"exit code {said.code}")
     where = str(repository.folder) if repository.is_local else repository.location
     shown = _RETRY.sub("", shown.removeprefix("ignoring error for ").replace(where, "the repository"))
@@ -300,5 +306,5 @@ def _problem(said: _Said, repository: Repository, *, restoring: bool = False) ->
     return CannotTell(
         Reason.PROTOCOL,
         f"restic could not read the repository: {shown}.",
-        "Try it by hand: restic snapshots.",
+        f"Try it by hand: {repository.command} snapshots.",
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 
@@ -21,8 +22,33 @@ _LEFT = (
 _OBSTACLES = (
     ("53", Reason.LIMIT, "Free space, memory or connections of the scratch server."),
     ("57P", Reason.REFUSED, "Look into the log of the scratch server: it was shut down or has crashed."),
-    ("42501", Reason.FORBIDDEN, "Give the role in server the rights that the dump needs."),
+    (
+        "42501",
+        Reason.FORBIDDEN,
+        "Grant the role in server that one right, where it can be granted; it must not be a superuser.",
+    ),
     ("25006", Reason.CONFIG, "Name another server: this one is a standby, which takes no writes."),
+)
+
+
+# What a role can reach it may use, whether it inherits it or has to say SET ROLE. Of a session that gave up
+# its first role, a dump can take that up again.
+_POWERS = b"""
+SELECT CASE WHEN rolsuper THEN 1 WHEN rolcreaterole THEN 2 ELSE 3 END,
+rolname, rolname = session_user, session_user
+FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER') AND (rolsuper OR rolcreaterole
+OR rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+ORDER BY 1, 3 DESC, 2 LIMIT 1
+"""
+_WORDS = {
+    "1": "a superuser",
+    "2": "one that makes roles (CREATEROLE)",
+    "3": "one for programs or files of the server",
+}
+# As far as they name what they forbid: of other messages the server's language is not known.
+_REACHES_OUT = re.compile(
+    r"external program|COPY (?:from|to) a file|pg_\w+_server_\w+ .*COPY"
+    r"|function (?:pg_read_\w*file|pg_ls_\w+|pg_stat_file|lo_import|lo_export)\b"
 )
 
 
@@ -52,6 +78,7 @@ def database(keywords: Mapping[str, str], encoding: str, checks: list[Check]) ->
                 f"The scratch server is PostgreSQL {admin.version // 10000}.",
                 "Name one of version 13 or later in server.",
             )
+        _check_role(admin)
         try:
             _sweep(admin)
             _create(admin, name, encoding)
@@ -64,6 +91,24 @@ def database(keywords: Mapping[str, str], encoding: str, checks: list[Check]) ->
                 checks.append(_not_dropped(name, error))
     finally:
         admin.close()
+
+
+def _check_role(admin: Connection) -> None:
+    try:
+        rows = admin.run(_POWERS)
+    except ServerError as error:
+        raise obstacle(error) or CannotTell(
+            Reason.PROTOCOL,
+            f"The scratch server does not say what the role of server may do: {error.message}.",
+            "Look into the log of the scratch server.",
+        ) from error
+    for power, through, itself, name in rows:
+        what = f"it is {_WORDS[power]}" if itself == "t" else f"it is a member of {through}, {_WORDS[power]}"
+        raise CannotTell(
+            Reason.CONFIG,
+            f"The role of server, {name}, may do everything that a hostile dump asks for: {what}.",
+            "Make one for drills, and name it in server: CREATE ROLE drill LOGIN CREATEDB PASSWORD '…'.",
+        )
 
 
 def _sweep(admin: Connection) -> None:
@@ -116,6 +161,13 @@ def obstacle(error: ServerError) -> CannotTell | None:
             Reason.REFUSED,
             "The scratch server ended the connection.",
             "Look into the log of the scratch server: it was shut down or has crashed.",
+        )
+    if error.code == "42501" and _REACHES_OUT.search(error.message):
+        return CannotTell(
+            Reason.FORBIDDEN,
+            f"The scratch server says: {error.message}.",
+            "A dump that runs programs or reads files on the server is not one of pg_dump: find out who made "
+            "it, and restore nothing from it.",
         )
     for code, reason, hint in _OBSTACLES:
         if error.code.startswith(code):

@@ -40,7 +40,8 @@ def drill(params: RestoreParameters, target: Path, found: Findings) -> str:
         took = time.monotonic() - started
         if params.age_from == "content" and restored.newest is not None:
             content, what = restored.newest, "The newest file in it"
-        note = f", {restored.skipped} links that lead outside left out" if restored.skipped else ""
+        links = "link that leads" if restored.skipped == 1 else "links that lead"
+        note = f", {restored.skipped} {links} outside left out" if restored.skipped else ""
         checks.append(evidence.restored(name, restored.files, restored.bytes, note))
         note_restore(params, took, found, restored_files=restored.files, restored_bytes=restored.bytes)
         if restored.files:

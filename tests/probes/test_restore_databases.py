@@ -74,7 +74,7 @@ async def test_tables_and_rows_are_counted_and_nothing_else_on_the_server_change
     outcome = await drill()
     assert content(server) == before
     rows = ORDERS + CUSTOMERS + ODDITIES
-    assert line(outcome, "restore").message == f"{TABLES} tables with {rows} rows restored."
+    assert line(outcome, "restore").message == f"{TABLES} tables with {rows:,} rows restored."
     assert (outcome.metrics["restored_tables"], outcome.metrics["restored_rows"]) == (TABLES, rows)
     assert 0 < outcome.metrics["restore_s"] < 60
     assert 0 <= outcome.metrics["backup_age_s"] < 60
@@ -157,6 +157,47 @@ async def test_what_the_server_cannot_do_is_not_held_against_the_dump(
     assert outcome.hint
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DO $$BEGIN EXECUTE 'COPY (SELECT 1) TO ' || 'PROGRAM ''true'''; END$$;",
+        "DO $$BEGIN EXECUTE 'COPY (SELECT 1) TO ' || '''/tmp/x'''; END$$;",
+        "DO $$BEGIN EXECUTE 'COPY kept FROM ' || '''/etc/hostname'''; END$$;",
+        "SELECT pg_read_file('/etc/hostname');",
+        "SELECT lo_export(1, '/tmp/x');",
+    ],
+)
+async def test_a_dump_that_reaches_for_the_machine_is_given_no_rights(
+    drill: Drill, store: Path, text: str
+) -> None:
+    _write(store, text)
+    assert (await drill()).hint == (
+        "A dump that runs programs or reads files on the server is not one of pg_dump: find out who made it, "
+        "and restore nothing from it."
+    )
+
+
+async def test_no_hint_asks_for_a_superuser(drill: Drill, store: Path) -> None:
+    for text in (
+        "CREATE EVENT TRIGGER t ON ddl_command_end EXECUTE FUNCTION f();",
+        "CREATE EXTENSION file_fdw;",
+    ):
+        _write(store, text)
+        hint = (await drill()).hint
+        assert "must not be a superuser" in hint or "trusted = true" in hint
+        assert "as a superuser" not in hint
+
+
+async def test_a_role_that_may_do_too_much_is_told_how_to_make_another(
+    drill: Drill, store: Path, server: PostgreSQL
+) -> None:
+    _write(store, "")
+    outcome = await drill(server=server.url("postgres"))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason.CONFIG)
+    assert "it is a superuser" in outcome.summary
+    assert "CREATE ROLE drill LOGIN CREATEDB" in outcome.hint
+
+
 async def test_an_error_names_its_line_and_no_value_of_the_data(drill: Drill, store: Path) -> None:
     _write(store, "COPY kept FROM stdin;\n7\nsomebody@example.com\n\\.")
     outcome = await drill()
@@ -202,7 +243,7 @@ DROP EXTENSION e;
 )
 async def test_a_healthy_dump_is_restored(drill: Drill, store: Path, *, text: str) -> None:
     _write(store, text)
-    assert line(await drill(), "restore").message == "1 tables with 1 rows restored."
+    assert line(await drill(), "restore").message == "1 table with 1 row restored."
 
 
 async def test_a_dump_with_drops_is_restored(drill: Drill, store: Path, server: PostgreSQL) -> None:
@@ -271,12 +312,6 @@ async def test_a_value_that_became_a_name_is_not_shown(drill: Drill, store: Path
     outcome = await drill()
     assert line(outcome, "restore").verdict is Verdict.FAIL
     assert "somebody" not in str(outcome)
-
-
-async def test_a_dump_that_is_a_folder_is_named(drill: Drill, store: Path) -> None:
-    (store / "shop").mkdir()
-    (store / "shop" / "toc.dat").write_bytes(b"PGDMP")
-    assert (await drill()).reason is Reason.CONFIG
 
 
 # What is left behind.

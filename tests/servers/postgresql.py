@@ -82,6 +82,13 @@ class PostgreSQL:
             subprocess.run([program, *options], env=environment, stdout=output, check=True)
         return target
 
+    def dump_folder(self, target: Path, database: str = "shop") -> Path:
+        """Write a dump in the directory format."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = ["pg_dump", "--format=directory", f"--file={target}"]
+        subprocess.run(command, env=self._environment(database, "postgres"), check=True)
+        return target
+
     def databases(self) -> list[str]:
         """Return the names of all databases."""
         return self.run("SELECT datname FROM pg_database ORDER BY 1").split("\n")

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,6 +165,13 @@ def hollow_plain(folder: Path) -> Iterator[dict[str, Any]]:
         yield told(folder, server)
 
 
+@row("restore", "pg directory format", "unknown config")
+def directory(folder: Path) -> Iterator[dict[str, Any]]:
+    with postgresql() as server:
+        server.dump_folder(folder / "backups" / "shop")
+        yield told(folder, server)
+
+
 @row("restore", "pg custom without data", "fail restore")
 def schema_only(folder: Path) -> Iterator[dict[str, Any]]:
     with postgresql() as server:
@@ -203,6 +211,10 @@ _HOSTILE = {
     "COPY kept TO PROGRAM 'touch escaped';": "fail restore",
     "COPY kept FROM '/etc/passwd';": "fail restore",
     "COPY kept TO PROGRAM 'touch escaped # FROM stdin';": "fail restore",
+    "DO $$BEGIN EXECUTE 'COPY (SELECT 1) TO ' || 'PROGRAM ''touch escaped'''; END$$;": "unknown forbidden",
+    "DO $$BEGIN EXECUTE 'COPY kept ' || 'FROM ''/etc/hostname'''; END$$;": "unknown forbidden",
+    "SELECT lo_import('/etc/hostname');": "unknown forbidden",
+    "CREATE EXTENSION file_fdw;": "unknown forbidden",
 }
 
 
@@ -211,13 +223,53 @@ def _add_hostile(line: str, expected: str) -> None:
     def hostile(folder: Path) -> Iterator[dict[str, Any]]:
         sql(folder, f"CREATE TABLE kept (id int);\nINSERT INTO kept VALUES (1);\n{line}\n")
         with postgresql() as server:
-            yield told(folder, server, server=server.url("postgres"))
+            yield told(folder, server)
             assert "shop" in server.databases()
         assert not list(folder.rglob("escaped"))
 
 
 for _line, _expected in _HOSTILE.items():
     _add_hostile(_line, _expected)
+
+
+# What would let such a line run, were it hidden well enough. In each, `drill` may also create databases.
+_POWERS = {
+    "superuser": "ALTER ROLE drill SUPERUSER",
+    "CREATEROLE": "ALTER ROLE drill CREATEROLE",
+    "runs programs": "GRANT pg_execute_server_program TO drill",
+    "reads files": "GRANT pg_read_server_files TO drill",
+    "writes files": "GRANT pg_write_server_files TO drill",
+    "by way of another role": "CREATE ROLE r; GRANT pg_execute_server_program TO r; GRANT r TO drill",
+    "by SET ROLE": "ALTER ROLE drill NOINHERIT; GRANT pg_execute_server_program TO drill",
+    "member of a superuser": "GRANT postgres TO drill",
+}
+
+
+def _add_power(state: str, grant: str) -> None:
+    @row("restore", f"pg scratch server: role that may do too much, {state}", "unknown config")
+    def make(folder: Path) -> Iterator[dict[str, Any]]:
+        escaped = Path(tempfile.gettempdir()) / f"gonogo-escaped-{os.getpid()}-{time.time_ns()}"
+        run = f"DO $$BEGIN EXECUTE 'COPY (SELECT 1) TO ' || 'PROGRAM ''touch {escaped}'''; END$$;"
+        sql(folder, f"CREATE TABLE kept (id int);\nINSERT INTO kept VALUES (1);\n{run}\n")
+        try:
+            with postgresql() as server:
+                server.run(grant)
+                yield told(folder, server)
+                assert not [name for name in server.databases() if "gonogo" in name]
+            assert not escaped.exists(), "the dump ran a program on the server"
+        finally:
+            escaped.unlink(missing_ok=True)
+
+
+for _state, _grant in _POWERS.items():
+    _add_power(_state, _grant)
+
+
+@row("restore", "pg scratch server: superuser that becomes a weak role", "unknown config")
+def superuser_in_disguise(folder: Path) -> Iterator[dict[str, Any]]:
+    sql(folder, "RESET ROLE;\nCREATE TABLE kept (id int);\n")
+    with postgresql() as server:
+        yield told(folder, server, server=f"{server.url('postgres')}?options=-c%20role%3Ddrill")
 
 
 @row("restore", "dump of MySQL in a .sql", "unknown protocol")

@@ -204,6 +204,11 @@ def _verified(command: list[str]) -> Callable[[Path], Parameters]:
     return make
 
 
+def _zip(folder: Path) -> Parameters:
+    (store(folder) / "b.zip").write_bytes(b"PK")
+    return parameters(folder)
+
+
 def _only_unknown_files(folder: Path) -> Parameters:
     (store(folder) / "app.tgz.part").write_bytes(b"being written")
     (store(folder) / "README").write_text("our backups\n")
@@ -225,6 +230,7 @@ add("source not set", "unknown config", lambda folder: parameters(folder, source
 add("source is a device", "unknown config", lambda folder: parameters(folder, source="/dev/zero"))
 add("empty folder", "fail newest backup", parameters)
 add("folder of unknown files only", "fail newest backup", _only_unknown_files)
+add("folder of a zip file only", "unknown config", _zip)
 add("scratch missing", "unknown missing", lambda folder: parameters(folder, scratch=str(folder / "nowhere")))
 
 
@@ -425,8 +431,14 @@ for kind, make in (("restic", backups.repository), ("borg", backups.borg_reposit
     add(f"{kind}, repository without a backup", "fail newest backup", _bare_repository(make))
     add(f"{kind}, wrong password", "unknown auth", _wrong_password(make))
     add(f"{kind}, no password", "unknown config", _repository(make, password_file=""))
-    add(f"{kind}, password file missing", "unknown config", _repository(make, password_file="nowhere"))
-    add(f"{kind}, no repository", "unknown missing", _repository(make, _config_is_gone, kind=kind))
+    add(f"{kind}, password file missing", "unknown missing", _repository(make, password_file="nowhere"))
+    add(f"{kind}, no repository", "unknown missing", lambda folder, kind=kind: opened(folder, kind=kind))
+    add(f"{kind}, config gone", "fail newest backup", _repository(make, _config_is_gone))
+    add(
+        f"{kind}, config gone, kind named",
+        "fail newest backup",
+        _repository(make, _config_is_gone, kind=kind),
+    )
     add(f"{kind}, beyond max_bytes", "unknown limit", _repository(make, max_bytes=1000))
     add(f"{kind}, beyond max_files", "unknown limit", _repository(make, max_files=2))
     add(
