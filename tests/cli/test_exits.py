@@ -204,7 +204,7 @@ PROBE: dict[str, Row] = {
         plain,
         ("probe", "secrets", 'accepted={zz="known"}'),
         USAGE,
-        "accepted: expected every key to be a text of the form ^[0-9a-f]{10}$",
+        r"accepted: expected every key to be a text of the form \^\[0-9a-f\]\{10\}\$",
     ),
     "no key": (plain, ("probe", "test-async", "=3"), USAGE, "expected KEY=VALUE"),
     "broken TOML value": (plain, ("probe", "test-async", "text=[1"), USAGE, "text: not a TOML value"),
