@@ -597,11 +597,11 @@ dependencies = [{ name = "redis" }]
 [[package]]
 name = "psutil"
 version = "7.2.2"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.org/simple" }
 [[package]]
 name = "redis"
 version = "5.0.1"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.org/simple" }
 """
 MEMBER = '[project]\nname = "member"\ndependencies = ["redis==5.0.1"]\n'
 ROOT = '[project]\nname = "demo"\ndependencies = ["psutil==7.2.2"]\n'
