@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from checklist.reading import FileError, Wrong, explain, keyed, nearest, parse_toml, read_text, value_at
-from checklist.toml_lines import find_line
+from checklist.toml_lines import find_line, lines_of
+from checklist.zones import is_zone
 from probes import registry
-from probes.parameters import Duration, bad_reference, convert
+from probes.parameters import Duration, bad_reference, convert, substitute
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -24,6 +27,18 @@ class Binding(msgspec.Struct, frozen=True):
 
     use: str
     parameters: dict[str, object]
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules a team has set itself, from `[policy]`.
+
+    Attributes:
+        four_eyes: A waiver holds only if somebody else approved it than who claimed the item resolved.
+        time_zone: The IANA name of the zone in which days begin and end: due dates, claims, waivers.
+    """
+
+    four_eyes: bool = False
+    time_zone: str = "UTC"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -39,11 +54,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         due: Last day on which it should be resolved.
         steps: What to do, in order.
         links: Where to read more.
+        notes: What else is known about it, a line each.
         after: Ids of items that must be green before this one means anything.
         fresh_for: How long evidence proves anything.
         probe: The sense bound to the item; None makes it manual.
         release: The release it must be true for, from the head of the checklist.
-        environment: Where it must be true, likewise.
+        environment: Where it must be true, likewise, or the environment that was chosen.
+        policy: The rules of the checklist it stands in.
     """
 
     id: str
@@ -58,8 +75,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     after: tuple[str, ...]
     fresh_for: Duration
     probe: Binding | None
+    notes: tuple[str, ...] = ()
     release: str = ""
     environment: str = ""
+    policy: Policy = Policy()
 
     @cached_property
     def hash(self) -> str:
@@ -68,12 +87,30 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 class Checklist(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A whole checklist."""
+    """A whole checklist.
+
+    Attributes:
+        title: What it is called.
+        release: The release it is for.
+        environment: Where its items must be true: the environment that was chosen, or the one in its head.
+        items: What must be true, in order.
+        policy: The rules a team has set itself.
+        plan: How the list is worked through, in order.
+        links: Where to read more.
+        notes: What else is known, a line each.
+        variables: What `[environments.NAME]` sets for the chosen environment, as written. It stands in the
+            parameters of the probes already.
+    """
 
     title: str
     release: str
     environment: str
     items: tuple[Item, ...]
+    policy: Policy = Policy()
+    plan: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    variables: dict[str, str] = {}
 
     @cached_property
     def hash(self) -> str:
@@ -102,6 +139,9 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     title: Text
     release: str = ""
     environment: str = ""
+    plan: tuple[Text, ...] = ()
+    links: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 class _Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -114,33 +154,51 @@ class _Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     due: date | None = None
     steps: tuple[Text, ...] = ()
     links: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
     after: tuple[str, ...] = ()
     fresh_for: Duration = "24h"
     probe: dict[str, object] | None = None
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class File(msgspec.Struct, forbid_unknown_fields=True):
+    """A checklist file as it stands, table by table."""
+
     checklist: _Head
+    policy: Policy = Policy()
+    environments: dict[str, dict[str, object]] = {}
     items: tuple[_Item, ...] = ()
 
 
+_EXPECTED_REFERENCE = "expected ${NAME} or ${NAME:-default}"
 _KEYS = {
-    "": _File,
+    "": File,
     "checklist": _Head,
+    "policy": Policy,
     "items": _Item,
 }
 
 
-def load(path: Path) -> Checklist:
-    """Read a checklist file.
+def load(path: Path, environment: str = "") -> Checklist:
+    """Read a checklist file, for one of its environments if one is named.
 
     Raises:
-        FileError: If it cannot be read, is not TOML, or does not describe a checklist.
+        FileError: If it cannot be read, is not TOML, does not describe a checklist, or has no such
+            environment.
     """
-    return parse(read_text(path), path)
+    return parse(read_text(path), path, environment)
 
 
-def parse(text: str, path: Path) -> Checklist:
+def lines(path: Path) -> dict[str, int]:
+    """Return the line of its file on which each item begins, if it has one of its own.
+
+    Raises:
+        FileError: As `load`.
+    """
+    text = read_text(path)
+    return dict(zip(parse(text, path).by_id, lines_of(text, "items"), strict=False))
+
+
+def parse(text: str, path: Path, environment: str = "") -> Checklist:
     """Read a checklist from the text of its file; `path` is for messages only.
 
     Raises:
@@ -148,34 +206,65 @@ def parse(text: str, path: Path) -> Checklist:
     """
     raw = parse_toml(text, path)
     try:
-        return _build(raw)
+        return _build(raw, environment)
     except Wrong as error:
         raise FileError(path, find_line(text, error.path) or 1, error.message) from None
     except RecursionError:
         raise FileError(path, None, "not usable: nested too deeply") from None
 
 
-def _build(raw: dict[str, object]) -> Checklist:
+def _build(raw: dict[str, object], environment: str) -> Checklist:
     try:
-        file = msgspec.convert(raw, _File)
+        file = msgspec.convert(raw, File)
     except msgspec.ValidationError as error:
         where, message = explain(error, raw, _KEYS)
         raise Wrong(where, _about(raw, where, message)) from None
+    if not is_zone(file.policy.time_zone):
+        message = '[policy]: time_zone: expected the name of a time zone such as "Asia/Seoul", got'
+        raise Wrong(("policy", "time_zone"), f"{message} {file.policy.time_zone!r}")
+    variables = _variables(file.environments, environment)
     head = file.checklist
-    items = tuple(_item(entry, index, head) for index, entry in enumerate(file.items))
+    head.environment = environment or head.environment
+    items = tuple(_item(entry, index, file, variables) for index, entry in enumerate(file.items))
     _check_relations(items)
-    return Checklist(title=head.title, release=head.release, environment=head.environment, items=items)
+    return Checklist(
+        **msgspec.structs.asdict(head), policy=file.policy, variables=dict(variables), items=items
+    )
 
 
-def _item(entry: _Item, index: int, head: _Head) -> Item:
+def _variables(environments: Mapping[str, Mapping[str, object]], chosen: str) -> Mapping[str, str]:
+    """Return what the chosen environment sets; nothing is chosen by an empty name."""
+    read: dict[str, dict[str, str]] = {}
+    for name, table in environments.items():
+        if not NAME.fullmatch(name):
+            raise Wrong(("environments", name), f"[environments]: {name!r}: expected letters, digits, . _ -")
+        for variable, value in table.items():
+            where, label = ("environments", name, variable), f"[environments.{name}]: {variable}"
+            if not VARIABLE.fullmatch(variable):
+                raise Wrong(where, f"{label}: expected the name of a variable: letters, digits, _")
+            if not isinstance(value, str) or not value:
+                raise Wrong(where, f"{label}: expected a text that is not empty")
+            if broken := bad_reference(value):
+                raise Wrong(where, f"{label}: {_EXPECTED_REFERENCE}, got {broken!r}")
+            read.setdefault(name, {})[variable] = value
+    if not chosen:
+        return {}
+    if chosen not in environments:
+        known = f"; there are {', '.join(environments)}" if environments else ""
+        raise Wrong(("environments",), f"no environment {chosen!r}{nearest(chosen, environments) or known}")
+    return read.get(chosen, {})
+
+
+def _item(entry: _Item, index: int, file: File, variables: Mapping[str, str]) -> Item:
     if len(set(entry.steps)) < len(entry.steps):
         raise Wrong(("items", index, "steps"), f"item {entry.id!r}: steps: two steps have the same text")
     fields = msgspec.structs.asdict(entry)
-    fields["probe"] = None if entry.probe is None else _binding(entry.id, entry.probe, index)
-    return Item(**fields, release=head.release, environment=head.environment)
+    fields["probe"] = None if entry.probe is None else _binding(entry.id, entry.probe, index, variables)
+    head = file.checklist
+    return Item(**fields, release=head.release, environment=head.environment, policy=file.policy)
 
 
-def _binding(item: str, table: dict[str, object], index: int) -> Binding:
+def _binding(item: str, table: dict[str, object], index: int, variables: Mapping[str, str]) -> Binding:
     where = ("items", index, "probe")
     use = table.get("use")
     if not isinstance(use, str):
@@ -183,8 +272,9 @@ def _binding(item: str, table: dict[str, object], index: int) -> Binding:
     parameters = {key: value for key, value in table.items() if key != "use"}
     for name, value in parameters.items():
         if broken := bad_reference(value):
-            expected = "expected ${NAME} or ${NAME:-default}"
-            raise Wrong((*where, name), f"item {item!r}: probe {use}: {name}: {expected}, got {broken!r}")
+            message = f"item {item!r}: probe {use}: {name}: {_EXPECTED_REFERENCE}, got {broken!r}"
+            raise Wrong((*where, name), message)
+    parameters = {key: substitute(value, variables) for key, value in parameters.items()}
     try:
         kind = registry.find(use).parameters
     except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:

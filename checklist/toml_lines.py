@@ -28,6 +28,11 @@ def find_line(text: str, path: Sequence[str | int]) -> int | None:
     return line
 
 
+def lines_of(text: str, array: str) -> list[int]:
+    """Return the lines on which the headers of an array of tables stand, such as every `[[items]]`."""
+    return [number for number, path in _statements(text) if len(path) == 2 and path[0] == array]  # noqa: PLR2004  # name and index
+
+
 def _statements(text: str) -> Iterator[tuple[int, Path]]:
     """Yield the line and the full path of every table header and key."""
     table: Path = ()

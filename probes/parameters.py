@@ -122,6 +122,27 @@ def _refuse_gaps(missing: list[str], emptied: list[str]) -> None:
         raise CannotTell(Reason.CONFIG, line, f"Set {names}, or take that entry out of the checklist.")
 
 
+def substitute(value: object, variables: Mapping[str, str]) -> object:
+    """Return a raw parameter with each `${NAME}` that `variables` names replaced by the text it has there.
+
+    That text may refer to the environment in its turn.
+    """
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda found: variables.get(found["name"], found[0]), value)
+    if isinstance(value, Mapping):
+        return {key: substitute(part, variables) for key, part in value.items()}
+    return [substitute(part, variables) for part in value] if isinstance(value, list | tuple) else value
+
+
+def needed(value: object) -> list[str]:
+    """Return the variables that a raw parameter needs: those that it gives no default for, each once."""
+    if isinstance(value, str):
+        found = (match["name"] for match in _REFERENCE.finditer(value) if match["default"] is None)
+        return list(dict.fromkeys(found))
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return list(dict.fromkeys(name for part in parts for name in needed(part)))
+
+
 def bad_reference(value: object) -> str | None:
     """Return the first text in a raw parameter that begins a `${...}` which cannot be one, or None."""
     if isinstance(value, str):

@@ -28,6 +28,8 @@ MAX_WAITING = 64
 _CURABLE = frozenset(Reason) - {Reason.CRASHED, Reason.INTERNAL, Reason.LIMIT}
 
 
+_NONE: Mapping[str, str] = {}
+
 # What another attempt would find again.
 _NOT_CURED = {Reason.CONFIG, Reason.INTERNAL}
 
@@ -50,7 +52,13 @@ class Runner:
         self._computing = asyncio.Semaphore(max(4, os.cpu_count() or 1))
 
     async def run(
-        self, use: str, raw: Mapping[str, object], memory: Memory | None = None, *, lax: bool = False
+        self,
+        use: str,
+        raw: Mapping[str, object],
+        memory: Memory | None = None,
+        *,
+        variables: Mapping[str, str] = _NONE,
+        lax: bool = False,
     ) -> Outcome:
         """Run one probe to its end or its deadline, again if that is asked for.
 
@@ -58,6 +66,7 @@ class Runner:
             use: The probe's name.
             raw: Its parameters as they stand in the checklist, `${NAME}` and all.
             memory: What the last run of the same item kept, if there was one.
+            variables: Values that stand in `raw` already, by name: the name may say that one is a secret.
             lax: Read numbers and booleans out of text, as for a command line.
 
         Returns:
@@ -69,11 +78,11 @@ class Runner:
         """
         started_at, started = now(), time.monotonic()
         expanded = Expanded({}, {}, ())
-        secrets = secrets_of(_texts(raw))
+        secrets = secrets_of({**variables, **_texts(raw)})
         try:
             probe = registry.find(use)
             expanded = expand(raw, self._environment)
-            secrets = secrets_of(_texts(expanded.values) | expanded.read)
+            secrets = secrets_of({**variables, **_texts(expanded.values), **expanded.read})
             given = convert(expanded.values, probe.parameters, lax=lax)
             async with self._waiting if probe.waits else self._computing:
                 started_at, started = now(), time.monotonic()
