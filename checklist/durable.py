@@ -9,20 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, private: bool = True) -> None:
     """Replace a file so that at every moment either the old or the new content is on disk.
 
-    When this returns the new content survives a power cut. A new file is private to its owner; an existing
-    one keeps its mode.
+    When this returns the new content survives a power cut. A new file is private to its owner unless that is
+    not asked for; an existing one keeps its mode.
 
     Raises:
         OSError: If it could not be written: the old file stands, and nothing is left beside it. Only when the
             last step fails, the sync of the folder, the new one stands but may not survive a power cut.
     """
-    _put(path, data, lambda temporary: os.replace(temporary, path))  # noqa: PTH105  # the one call this is about
+
+    def move(temporary: str) -> None:
+        os.replace(temporary, path)  # noqa: PTH105  # the one call this is about
+
+    _put(path, data, move, private=private)
 
 
-def create(path: Path, data: bytes) -> None:
+def create(path: Path, data: bytes, *, private: bool = True) -> None:
     """Write a new file, whole or not at all; as `replace`.
 
     Raises:
@@ -34,15 +38,17 @@ def create(path: Path, data: bytes) -> None:
         os.link(temporary, path)
         os.unlink(temporary)  # noqa: PTH108  # beside its sisters
 
-    _put(path, data, link)
+    _put(path, data, link, private=private)
 
 
-def _put(path: Path, data: bytes, place: Callable[[str], None]) -> None:
+def _put(path: Path, data: bytes, place: Callable[[str], None], *, private: bool) -> None:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
+                if not private:
+                    os.fchmod(file.fileno(), 0o666 & ~_umask())
                 with contextlib.suppress(FileNotFoundError):
                     os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
                 file.write(data)
@@ -61,3 +67,9 @@ def _put(path: Path, data: bytes, place: Callable[[str], None]) -> None:
                 raise
     finally:
         os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -28,11 +28,12 @@ class Changed(NamedTuple):
 
 
 class CheckStarted(NamedTuple):
-    """A check of several items started."""
+    """A check of several items started, or goes on where it was stopped: then some are done."""
 
     run: str
     items: tuple[str, ...]
     final: bool
+    done: tuple[str, ...] = ()
 
 
 class CheckEnded(NamedTuple):

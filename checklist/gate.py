@@ -6,7 +6,7 @@ from datetime import date, datetime
 import msgspec
 
 from checklist.definition import Checklist, Item
-from checklist.lifecycle import GREEN, State, states
+from checklist.lifecycle import GREEN, State, self_approved, states
 from checklist.status import Facts, Status
 from probes.outcome import Verdict
 
@@ -47,12 +47,13 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 def decide(checklist: Checklist, status: Status, now: datetime) -> Gate:
     """Decide from everything that is recorded.
 
-    GO only if there is something to check, every blocker is verified, attested or waived now, and the last
-    final check ran on this very checklist, after the last change, and proved every item that has a probe.
+    GO only if there is something to check, every blocker is verified, attested or waived now and was so when
+    the last final check ended, and that check ran on this very checklist, after the last change, and itself
+    proved every item that has a probe.
     """
     found = states(checklist, status, now)
     blockers = [item for item in checklist.items if item.severity == "blocker"]
-    held = [(item, _hold(item, status.of(item.id), found[item.id], now)) for item in blockers]
+    held = [(item, _hold_in_words(item, status.of(item.id), found[item.id], now)) for item in blockers]
     reasons = [text for _, (_, text) in sorted(held, key=lambda entry: entry[1][0]) if text]
     if not blockers:
         reasons.append("the checklist has no item that holds the gate, so nothing can be proven")
@@ -70,6 +71,13 @@ _OUTCOMES = {
     Verdict.WARN: (1, "degraded"),
     Verdict.UNKNOWN: (2, "could not tell"),
 }
+
+
+def _hold_in_words(item: Item, facts: Facts, state: State, now: datetime) -> tuple[int, str]:
+    weight, words = _hold(item, facts, state, now)
+    if words and self_approved(item, facts):
+        words += "; its waiver needs the approval of somebody who did not claim it"
+    return weight, words
 
 
 def _hold(item: Item, facts: Facts, state: State, now: datetime) -> tuple[int, str]:
@@ -100,6 +108,8 @@ def _unproven(item: Item, facts: Facts, state: State) -> tuple[int, str]:
             return 3, f"{item.id}: reopened: {why}"
         case State.RESOLVED if facts.claim is not None:
             text = f"{item.id}: resolved by {facts.claim.by}, not proven"
+            if item.probe is None:
+                return 4, f"{text}: it is manual, so it has to be attested"
             if facts.evidence is not None and facts.evidence.outcome.started_at > facts.claim.at:
                 return 4, f"{text}: {facts.evidence.outcome.summary}"
             return 4, f"{text}: its probe has not run since"
@@ -122,12 +132,19 @@ def _final_check(
         return ["something changed after the final check"]
     if not final.started_at <= final.finished_at <= now:
         return ["the final check is dated in the future"]
+    # What a wrong clock had dated in the future then must not count by waiting: time alone opens no gate.
+    then = states(checklist, status, final.finished_at)
     return [
         f"{item.id}: the final check did not prove it"
         for item in blockers
-        if found[item.id] is State.VERIFIED and not _proven_in(status.of(item.id), final.run)
+        if found[item.id] in GREEN
+        and not _proven_in(status.of(item.id), final.run, then[item.id], found[item.id])
     ]
 
 
-def _proven_in(facts: Facts, run: str) -> bool:
-    return facts.evidence is not None and facts.evidence.run == run
+def _proven_in(facts: Facts, run: str, then: State, state: State) -> bool:
+    """Tell whether an item that is green was so in the final check; a waiver may have taken over since."""
+    if state is State.WAIVED:
+        return then in GREEN
+    by_run = facts.evidence is not None and facts.evidence.run == run
+    return then is state and (by_run or state is State.ATTESTED)

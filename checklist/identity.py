@@ -11,6 +11,7 @@ def name() -> str:
             ["git", "config", "user.name"],  # noqa: S607  # the operator's own git, wherever it is
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=5,
             check=False,
         ).stdout.strip()

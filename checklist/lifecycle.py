@@ -6,11 +6,23 @@ Nothing here reads a clock or a file. There is no function that makes an item ve
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from unicodedata import normalize
 
 from msgspec.structs import replace
 
 from checklist.definition import Checklist, Item
-from checklist.status import Attestation, Claim, Evidence, Facts, Reopening, Status, Waiver
+from checklist.status import (
+    Attestation,
+    Claim,
+    Evidence,
+    Facts,
+    FinalCheck,
+    Reopening,
+    Status,
+    UnfinishedCheck,
+    Waiver,
+)
+from checklist.zones import day
 from probes.outcome import Verdict
 from probes.parameters import seconds
 
@@ -56,7 +68,7 @@ def claim(facts: Facts, item: Item, *, by: str, on: date, action: str, at: datet
     """
     if item.probe is None:
         raise RefusedError(f"{item.id} is manual: nothing can prove a claim about it, so attest it instead")
-    if on > at.date():
+    if on > day(at, item.policy.time_zone):
         raise RefusedError(f"{on} has not come yet")
     return replace(facts, claim=Claim(by=by, on=on, action=action, at=at), reopening=None)
 
@@ -73,14 +85,19 @@ def attest(facts: Facts, item: Item, *, by: str, note: str, at: datetime) -> Fac
 
 
 def waive(facts: Facts, item: Item, *, by: str, why: str, until: date, at: datetime) -> Facts:
-    """Accept an item as it is, up to and including a day.
+    """Accept an item as it is, up to and including a day in the time zone of its policy.
 
     Raises:
-        RefusedError: If the day is past.
+        RefusedError: If the day is past, or if whoever approves claimed the item resolved and the policy
+            asks for four eyes.
     """
-    if until < at.date():
+    zone = item.policy.time_zone
+    if until < day(at, zone):
         raise RefusedError(f"{until} is past: a waiver must hold today at least")
-    return replace(facts, waiver=Waiver(by=by, why=why, until=until, at=at, item=item.hash))
+    waiver = Waiver(by=by, why=why, until=until, zone=zone, at=at, item=item.hash)
+    if self_approved(item, replace(facts, waiver=waiver)):
+        raise RefusedError(f"{by} claimed {item.id} resolved: with four_eyes somebody else has to approve")
+    return replace(facts, waiver=waiver)
 
 
 def reopen(facts: Facts, *, by: str, why: str, at: datetime) -> Facts:
@@ -102,21 +119,92 @@ def tick(facts: Facts, item: Item, step: str) -> Facts:
     return replace(facts, steps=(*facts.steps, step))
 
 
+WORDS = ("claim", "attestation", "waiver", "reopening", "steps")
+"""The facts that people give."""
+
+
+def undo(facts: Facts, before: Facts, after: Facts) -> Facts:
+    """Take a mark back: what it had changed from `before` to `after` becomes again what it was.
+
+    Evidence is no mark and stays.
+    """
+    changed = {word: was for word in WORDS if (was := getattr(before, word)) != getattr(after, word)}
+    return replace(facts, **changed)
+
+
+def self_approved(item: Item, facts: Facts) -> bool:
+    """Tell whether a waiver is void because the policy asks for four eyes and there are two."""
+    if not item.policy.four_eyes or facts.waiver is None or facts.claim is None:
+        return False
+    return _same_name(facts.waiver.by, facts.claim.by)
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Tell whether two names are one: case, spaces and the way in which letters are encoded say nothing."""
+    first, second = (normalize("NFKC", normalize("NFKC", name).casefold()) for name in (one, other))
+    return first.split() == second.split()
+
+
 def record(facts: Facts, evidence: Evidence, now: datetime) -> Facts:
     """Record an outcome.
 
-    A pass never replaces what a newer run found, unless that one is dated in the future. Anything but a pass
-    is kept, even if a clock or a slow run makes it look older: doubt counts.
+    A pass never replaces what a newer run found, unless that one is dated in the future, nor what its own run
+    has found wrong: to run a check in two places at once is no second try. Anything but a pass is kept, even
+    if a clock or a slow run makes it look older: doubt counts.
     """
-    passed = evidence.outcome.verdict is Verdict.PASS
-    if (
-        passed
-        and facts.evidence is not None
-        and evidence.outcome.started_at < facts.evidence.outcome.started_at <= now
-    ):
-        return facts
-    last_pass = evidence.outcome.started_at if passed else facts.last_pass
+    found, known = evidence.outcome, facts.evidence
+    passed = found.verdict is Verdict.PASS
+    if passed and known is not None:
+        newer = found.started_at < known.outcome.started_at <= now
+        if newer or (known.run == evidence.run and known.outcome.verdict is not Verdict.PASS):
+            return facts
+    last_pass = found.started_at if passed else facts.last_pass
     return replace(facts, evidence=evidence, last_pass=last_pass)
+
+
+def begin(status: Status, *, run: str, at: datetime, checklist: str) -> Status:
+    """Begin a final check."""
+    check = UnfinishedCheck(
+        run=run, started_at=at, checklist=checklist, facts=status.digest, revision=status.revision
+    )
+    return replace(status, unfinished_check=check)
+
+
+def record_in(status: Status, item: str, evidence: Evidence, now: datetime) -> Status:
+    """Record an outcome; one of the final check that is going on is no change from outside it."""
+    check = status.unfinished_check
+    recorded = status.having(item, record(status.of(item), evidence, now))
+    if check is None or (check.run, check.revision) != (evidence.run, status.revision - 1):
+        return recorded
+    if check.facts != status.digest:
+        return recorded
+    check = replace(check, revision=status.revision, facts=recorded.digest)
+    return replace(recorded, unfinished_check=check)
+
+
+def close(status: Status, *, run: str, started: datetime, at: datetime, checklist: str, by: str) -> Status:
+    """End a final check: what the facts are now is what it found."""
+    final = FinalCheck(
+        run=run,
+        started_at=started,
+        finished_at=at,
+        checklist=checklist,
+        facts=status.digest,
+        revision=status.revision,
+        by=by,
+    )
+    return replace(status, final_check=final, unfinished_check=None)
+
+
+def resumable(checklist: Checklist, status: Status) -> UnfinishedCheck | None:
+    """Return the final check that was stopped and can be gone on with, if there is one.
+
+    It can as long as nothing but itself has changed anything since it began.
+    """
+    check = status.unfinished_check
+    if check is None or check.checklist != checklist.hash or check.revision != status.revision:
+        return None
+    return check if check.facts == status.digest else None
 
 
 def states(checklist: Checklist, status: Status, now: datetime) -> dict[str, State]:
@@ -150,7 +238,7 @@ def _waived(item: Item, facts: Facts, now: datetime) -> bool:
     waiver = facts.waiver
     if waiver is None or waiver.item != item.hash or not _stands(waiver.at, facts, now):
         return False
-    return now.date() <= waiver.until
+    return day(now, waiver.zone) <= waiver.until and not self_approved(item, facts)
 
 
 def _stands(at: datetime, facts: Facts, now: datetime) -> bool:

@@ -1,28 +1,69 @@
 """Finds and opens what belongs to a checklist file. Starts nothing, so that reading a status costs little."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from checklist import lifecycle
 from checklist.definition import Checklist
 from checklist.status import Status
-from checklist.store.toml_file import TomlFile
-from probes.outcome import now
+from checklist.store.toml_file import TomlFile, journal_path
+from probes.outcome import CannotTell, now
+from probes.parameters import expand
 
 Clock = Callable[[], datetime]
 
 
-def status_path(checklist: Path) -> Path:
-    """Return where the status lives: `checklist.status.toml` beside the real `checklist.toml`."""
-    real = checklist.resolve()
-    return real.with_name(f"{real.stem}.status.toml")
+class Place(NamedTuple):
+    """Where a checklist and what is recorded about it lie.
+
+    Attributes:
+        checklist: The checklist file.
+        environment: The environment that was chosen; empty for none. Each has records of its own.
+    """
+
+    checklist: Path
+    environment: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths of probes are relative to: the folder of the real file."""
+        return self.checklist.resolve().parent
+
+    @property
+    def records(self) -> Path:
+        """The folder of status, journal and reports."""
+        return self.folder / "environments" / self.environment if self.environment else self.folder
+
+    @property
+    def status(self) -> Path:
+        """The status file: `checklist.status.toml` for `checklist.toml`."""
+        return self.records / f"{self.checklist.resolve().stem}.status.toml"
+
+    @property
+    def journal(self) -> Path:
+        """The journal beside it."""
+        return journal_path(self.status)
 
 
-def open_store(path: Path, checklist: Checklist, clock: Clock = now) -> TomlFile:
-    """Return the store for a checklist file."""
+def open_store(place: Place, checklist: Checklist, clock: Clock = now) -> TomlFile:
+    """Return the store of a checklist."""
 
     def words(status: Status) -> dict[str, str]:
         return {item: state.value for item, state in lifecycle.states(checklist, status, clock()).items()}
 
-    return TomlFile(status_path(path), words)
+    return TomlFile(place.status, words, checklist.hash, clock)
+
+
+def export(variables: Mapping[str, str], environment: MutableMapping[str, str] = os.environ) -> None:
+    """Set the variables of the chosen environment for every program that a probe starts.
+
+    One that refers to a variable which is not set is taken away: what it was before is another environment's.
+    """
+    for name, value in variables.items():
+        try:
+            environment[name] = str(expand({name: value}, environment).values[name])
+        except CannotTell:
+            environment.pop(name, None)

@@ -1,10 +1,8 @@
-"""The one way through the house: a face asks, the probes look, the rules decide, the store keeps.
-
-A session belongs to one event loop. Every change is on disk before it is announced.
-"""
+"""The one way through the house: a face asks, the probes look, the rules decide, the store keeps."""
 
 import asyncio
-import contextlib
+import functools
+import os
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
@@ -14,119 +12,62 @@ from typing import cast
 from msgspec.structs import replace
 
 from checklist import definition, lifecycle
+from checklist.book import Book
 from checklist.definition import Binding, Checklist, Item
-from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Event, Started
-from checklist.gate import Gate, decide
-from checklist.lifecycle import GREEN, RefusedError, State
-from checklist.opening import Clock, open_store
-from checklist.reading import FileError, nearest
-from checklist.reports import readiness, status_report
-from checklist.status import Evidence, Facts, FinalCheck, Status
+from checklist.events import CheckEnded, CheckStarted, Ended, Started
+from checklist.journal import Note
+from checklist.lifecycle import GREEN, RefusedError
+from checklist.opening import Clock, Place, open_store
+from checklist.reports import readiness, records
+from checklist.status import Evidence, Facts, Status, UnfinishedCheck
 from checklist.store import Change, ConflictError, Store, StoreError
-from checklist.store.toml_file import stamp
-from checklist.tasks import in_thread, is_cancelled
+from checklist.tasks import in_thread, is_cancelled, to_its_end
+from checklist.zones import day
 from probes.outcome import Outcome, now
 from probes.runner import Runner
 
-_WORDS = ("claim", "attestation", "waiver", "reopening", "steps")
-"""The facts that people give."""
 
-
-class Session:
+class Session(Book):
     """One checklist being worked through."""
 
     def __init__(
-        self, path: Path, checklist: Checklist, store: Store, runner: Runner, clock: Clock = now
+        self,
+        place: Place,
+        checklist: Checklist,
+        store: Store,
+        runner: Runner,
+        *,
+        clock: Clock = now,
+        operator: str = "",
     ) -> None:
         """Put a session together; see `open` for the usual parts.
 
         Raises:
             StoreError: If there is a status that cannot be read.
         """
-        self.path = path
-        self.checklist = checklist
-        self.status = store.load()
+        super().__init__(place, checklist, store, clock)
+        self.operator = operator
+        """Who is at the keyboard: who runs what is run."""
         self.running: dict[str, str] = {}
         """Ids of the items whose probe is running, with the id of the run."""
-        self.unsaved: str | None = None
-        """Why the last save failed, until one succeeds. Meanwhile the gate is shut: something is missing."""
-        self.unread: str | None = None
-        """Why the files could not be read again, until they can. Meanwhile the gate is shut likewise."""
-        self._store = store
         self._runner = runner
-        self._clock = clock
-        self._listeners: list[Callable[[Event], None]] = []
         self._tasks: dict[str, asyncio.Task[Outcome | None]] = {}
         self._check: asyncio.Task[readiness.ReadinessCheck] | None = None
-        self._marks: list[tuple[str, Facts, Facts]] = []
-        self._saving = asyncio.Lock()
-        self._stamps = self._stamp()
+        self._marks: list[tuple[Note, Facts, Facts]] = []
 
     @classmethod
-    def open(cls, path: Path) -> "Session":
-        """Open the session of a checklist file.
+    def open(cls, path: Path, environment: str = "", operator: str = "") -> "Session":
+        """Open the session of a checklist file, in one of its environments if one is named.
 
         Raises:
-            FileError: If the checklist cannot be read.
+            FileError: If the checklist cannot be read, or has no such environment.
             StoreError: If its status cannot be read.
         """
-        checklist = definition.load(path)
-        folder = path.resolve().parent
-        return cls(path, checklist, open_store(path, checklist), Runner(folder))
-
-    def listen(self, listener: Callable[[Event], None]) -> None:
-        """Have every event told, in order, on the event loop."""
-        self._listeners.append(listener)
-
-    def states(self) -> dict[str, State]:
-        """Return the state of every item now."""
-        return lifecycle.states(self.checklist, self.status, self._clock())
-
-    def gate(self) -> Gate:
-        """Return the decision as it stands now."""
-        return self._held(decide(self.checklist, self.status, self._clock()))
-
-    def report(self) -> status_report.StatusReport:
-        """Return the state of everything now."""
-        report = status_report.build(self.checklist, self.status, self._clock())
-        return replace(report, gate=self._held(report.gate))
-
-    def _held(self, gate: Gate) -> Gate:
-        """Return the gate, shut while what is known here and what is on disk may differ."""
-        if self.unsaved:
-            gate = gate.held_by(f"not everything is saved: {self.unsaved}")
-        return gate.held_by(self.unread) if self.unread else gate
-
-    async def refresh(self) -> None:
-        """Take in what others have changed on disk, in the checklist and in its status.
-
-        Raises:
-            FileError: If the checklist cannot be read any more; the last good one stays.
-            StoreError: If its status cannot; likewise.
-        """
-        async with self._saving:
-            self._stamps = self._stamp()
-            try:
-                checklist, status = await in_thread(lambda: (definition.load(self.path), self._store.load()))
-            except (FileError, StoreError) as error:
-                self.unread = str(error)
-                raise
-            self.unread = None
-            if checklist.hash != self.checklist.hash:
-                self.checklist = checklist
-                self._store = open_store(self.path, checklist)
-            elif status == self.status:
-                return
-            self.status = status
-        self._tell(Changed(None))
-
-    async def follow(self) -> None:
-        """Do `refresh` if one of the files has changed since the last time; otherwise nothing."""
-        if self.unread or self._stamp() != self._stamps:
-            await self.refresh()
-
-    def _stamp(self) -> object:
-        return (stamp(self.path), self._store.stamp())
+        checklist = definition.load(path, environment)
+        place = Place(path, environment)
+        # As it is now: what the chosen environment sets for programs must not fill in its own references.
+        runner = Runner(place.folder, dict(os.environ))
+        return cls(place, checklist, open_store(place, checklist), runner, operator=operator)
 
     # Marks
 
@@ -139,20 +80,20 @@ class Session:
             StoreError: If it could not be saved.
         """
         _require(by=by, action=action)
-        entry, at = self._item(item), self._clock()
-        day = on or at.date()
+        entry, at = self.item(item), self.clock()
+        when = on or day(at, entry.policy.time_zone)
         await self._mark(
-            item,
+            Note("resolved", by, item, action, data={"on": str(when)}),
             ("claim", "reopening"),
-            lambda facts: lifecycle.claim(facts, entry, by=by, on=day, action=action, at=at),
+            lambda facts: lifecycle.claim(facts, entry, by=by, on=when, action=action, at=at),
         )
 
     async def attest(self, item: str, *, by: str, note: str) -> None:
         """Answer for a manual item by name; raises as `claim`."""
         _require(by=by, note=note)
-        entry, at = self._item(item), self._clock()
+        entry, at = self.item(item), self.clock()
         await self._mark(
-            item,
+            Note("attested", by, item, note),
             ("attestation", "reopening"),
             lambda facts: lifecycle.attest(facts, entry, by=by, note=note, at=at),
         )
@@ -160,9 +101,9 @@ class Session:
     async def waive(self, item: str, *, by: str, why: str, until: date) -> None:
         """Accept an item as it is up to a day; raises as `claim`."""
         _require(by=by, why=why)
-        entry, at = self._item(item), self._clock()
+        entry, at = self.item(item), self.clock()
         await self._mark(
-            item,
+            Note("waived", by, item, why, data={"until": str(until), "zone": entry.policy.time_zone}),
             ("waiver", "reopening"),
             lambda facts: lifecycle.waive(facts, entry, by=by, why=why, until=until, at=at),
         )
@@ -170,18 +111,20 @@ class Session:
     async def reopen(self, item: str, *, by: str, why: str) -> None:
         """Take an item back to open; raises as `claim`."""
         _require(by=by, why=why)
-        self._item(item)
-        at = self._clock()
+        self.item(item)
+        at = self.clock()
         await self._mark(
-            item,
+            Note("reopened", by, item, why),
             ("claim", "attestation", "waiver", "reopening"),
             lambda facts: lifecycle.reopen(facts, by=by, why=why, at=at),
         )
 
     async def tick(self, item: str, step: str) -> None:
         """Tick a step or untick it; raises as `claim`."""
-        entry = self._item(item)
-        await self._mark(item, ("steps",), lambda facts: lifecycle.tick(facts, entry, step))
+        entry = self.item(item)
+        what = "unticked" if step in self.status.of(item).steps else "ticked"
+        note = Note(what, self.operator, item, data={"step": step})
+        await self._mark(note, ("steps",), lambda facts: lifecycle.tick(facts, entry, step))
 
     async def undo(self) -> str | None:
         """Take back the last mark made in this session; evidence is no mark and stays.
@@ -195,17 +138,18 @@ class Session:
         """
         if not self._marks:
             return None
-        item, before, after = self._marks[-1]
-        changed = tuple(word for word in _WORDS if getattr(before, word) != getattr(after, word))
+        mark, before, after = self._marks[-1]
+        item = mark.item
+        changed = tuple(word for word in lifecycle.WORDS if getattr(before, word) != getattr(after, word))
         for word in changed:
             if (theirs := getattr(self.status.of(item), word)) != getattr(after, word):
                 raise ConflictError(item, word, theirs, getattr(before, word))
 
         def back(status: Status) -> Status:
-            words = {word: getattr(before, word) for word in changed}
-            return status.having(item, replace(status.of(item), **words))
+            return status.having(item, lifecycle.undo(status.of(item), before, after))
 
-        await self._save(Change(back, item, changed))
+        note = Note("undone", self.operator, item, mark.why, data={"mark": mark.what})
+        await self.save(Change(back, lambda _: note, item, changed))
         self._marks.pop()
         return item
 
@@ -221,7 +165,7 @@ class Session:
             RefusedError: If the item is manual, is running already, or comes after one that is not green.
             StoreError: If the outcome could not be saved.
         """
-        entry = self._item(item)
+        entry = self.item(item)
         if entry.probe is None:
             raise RefusedError(f"{item} is manual: it has no probe to run")
         if item in self.running:
@@ -243,17 +187,18 @@ class Session:
             return None
 
     async def _look(self, item: Item, probe: Binding, run: str) -> Outcome | None:
-        self._tell(Started(run, item.id))
+        self.tell(Started(run, item.id))
         recorded: Outcome | None = None
         try:
             last = self.status.of(item.id).evidence
             memory = last.outcome.memory if last else None
-            found = await self._runner.run(probe.use, probe.parameters, memory)
+            variables = self.checklist.variables
+            found = await self._runner.run(probe.use, probe.parameters, memory, variables=variables)
             await self._record(item, Evidence(outcome=found, run=run, item=item.hash))
             recorded = found
         finally:
             self._forget(item.id)
-            self._tell(Ended(run, item.id, recorded))
+            self.tell(Ended(run, item.id, recorded))
         return recorded
 
     def _forget(self, item: str) -> None:
@@ -268,8 +213,21 @@ class Session:
             if item in (None, name):
                 task.cancel()
 
-    async def check(self, items: Iterable[str] | None = None) -> readiness.ReadinessCheck | None:
+    def unfinished(self) -> UnfinishedCheck | None:
+        """Return the final check that was stopped and can be gone on with, if there is one."""
+        return lifecycle.resumable(self.checklist, self.status)
+
+    def seen_by(self, run: str) -> tuple[str, ...]:
+        """Return the items whose evidence is from a run."""
+        known = ((name, self.status.of(name).evidence) for name in self.checklist.by_id)
+        return tuple(name for name, evidence in known if evidence is not None and evidence.run == run)
+
+    async def check(
+        self, items: Iterable[str] | None = None, *, resume: bool = False
+    ) -> readiness.ReadinessCheck | None:
         """Run several probes side by side; without a choice of items, this is the final check.
+
+        One that was stopped can be gone on with: what it has found stands, and only the rest is run.
 
         An item whose `after` items are not green when its turn comes is not run. A final check counts only
         if no run of it was cancelled, the checklist is still the same at its end, and its record is saved.
@@ -278,13 +236,16 @@ class Session:
             The record of the check, or None if it was stopped.
 
         Raises:
-            RefusedError: If an item is not known, or a check is running already.
+            RefusedError: If an item is not known, a check is running already, or there is none to resume.
             FileError: If the checklist cannot be read any more.
             StoreError: If something could not be saved.
         """
         if self._check is not None:
             raise RefusedError("a check is running already")
-        task = self._check = asyncio.create_task(self._check_items(None if items is None else list(items)))
+        if resume and items is not None:
+            raise RefusedError("only a whole final check can be gone on with, not a choice of items")
+        chosen = None if items is None else list(items)
+        task = self._check = asyncio.create_task(self._check_items(chosen, resume=resume))
         try:
             return await task
         except asyncio.CancelledError:
@@ -306,25 +267,30 @@ class Session:
 
     # Inside
 
-    async def _check_items(self, items: list[str] | None) -> readiness.ReadinessCheck:
+    async def _check_items(self, items: list[str] | None, *, resume: bool) -> readiness.ReadinessCheck:
         await self.refresh()
         checklist, final = self.checklist, items is None
-        chosen = {name: self._item(name) for name in (checklist.by_id if items is None else items)}
-        run, started = _new_run(), self._clock()
+        chosen = {name: self.item(name) for name in (checklist.by_id if items is None else items)}
+        run, started = _new_run(), self.clock()
+        done: tuple[str, ...] = ()
+        if resume:
+            run, started, done = self._resume()
+        elif final:
+            await self._begin(run, started)
         ready = {name: entry for name, entry in chosen.items() if entry.probe is not None}
-        self._tell(CheckStarted(run, tuple(ready), final))
+        self.tell(CheckStarted(run, tuple(ready), final, done))
         whole, record = False, None
         try:
-            whole = await self._run_in_order(checklist, ready, run)
+            rest = {name: entry for name, entry in ready.items() if name not in done}
+            whole = await self._run_in_order(checklist, rest, run)
             await self.refresh()
-            counts = final and whole and self.checklist.hash == checklist.hash
-            if counts:
-                await self._close_final_check(run, started)
-            result = readiness.build(self.report(), run=run, final=counts, time=self._clock())
-            if counts:
-                record = await self._save_record(result)
+            if final and whole and self.checklist.hash == checklist.hash:
+                result, record = await to_its_end(self._conclude(run, started))
+            else:
+                report, by = self.report(), self.operator
+                result = readiness.build(report, run=run, final=False, time=self.clock(), by=by)
         finally:
-            self._tell(CheckEnded(run, final, whole, record))
+            self.tell(CheckEnded(run, final, whole, record))
         return result
 
     async def _run_in_order(self, checklist: Checklist, ready: dict[str, Item], run: str) -> bool:
@@ -338,7 +304,7 @@ class Session:
                 for parent in entry.after:
                     if parent in finished:
                         await finished[parent].wait()
-                states = lifecycle.states(checklist, self.status, self._clock())
+                states = lifecycle.states(checklist, self.status, self.clock())
                 if all(states[parent] in GREEN for parent in entry.after):
                     if running := self._tasks.get(entry.id):
                         await asyncio.wait([running])
@@ -354,81 +320,79 @@ class Session:
                 group.create_task(one(entry))
         return whole
 
-    async def _close_final_check(self, run: str, started: datetime) -> None:
-        finished, checklist = self._clock(), self.checklist.hash
+    def _resume(self) -> tuple[str, datetime, tuple[str, ...]]:
+        """Return id, beginning and finished items of the check that was stopped."""
+        stopped = self.unfinished()
+        if stopped is None:
+            raise RefusedError(
+                "there is no final check to go on with: none was stopped, or all has changed since"
+            )
+        return stopped.run, stopped.started_at, self.seen_by(stopped.run)
+
+    async def _begin(self, run: str, started: datetime) -> None:
+        note, checklist = Note("check begun", self.operator, run=run), self.checklist.hash
+        begin = functools.partial(lifecycle.begin, run=run, at=started, checklist=checklist)
+        await self.save(Change(begin, lambda _: note))
+
+    async def _conclude(self, run: str, started: datetime) -> tuple[readiness.ReadinessCheck, Path]:
+        """End a final check: its record first, so that there is no GO without one."""
+        at, by = self.clock(), self.operator
+        next_ = replace(self.status, revision=self.status.revision + 1)
+        closed = lifecycle.close(next_, run=run, started=started, at=at, checklist=self.checklist.hash, by=by)
+        result = readiness.build(self.report(closed), run=run, final=True, time=at, by=by)
+        result, path = await self._save_record(result)
+        note = Note(
+            "decided",
+            by,
+            why="; ".join(result.gate.reasons[:3]),
+            run=run,
+            data={"gate": result.gate.line, "record": path.name},
+        )
 
         def close(status: Status) -> Status:
-            final = FinalCheck(
-                run=run,
-                started_at=started,
-                finished_at=finished,
-                checklist=checklist,
-                facts=status.digest,
-                revision=status.revision,
-            )
-            return replace(status, final_check=final)
+            # As it was seen: if anything has come between, the gate finds it changed after the final check.
+            return replace(status, final_check=closed.final_check, unfinished_check=None)
 
-        await self._save(Change(close))
-
-    async def _save_record(self, result: readiness.ReadinessCheck) -> Path:
-        folder = self.path.resolve().parent
         try:
-            return await in_thread(lambda: readiness.save(result, folder))
+            await self.save(Change(close, lambda _: note))
+        except StoreError:
+            if self.status.final_check != closed.final_check:
+                await in_thread(functools.partial(records.remove, path))
+            raise
+        return result, path
+
+    async def _save_record(self, result: readiness.ReadinessCheck) -> tuple[readiness.ReadinessCheck, Path]:
+        def save() -> tuple[readiness.ReadinessCheck, Path]:
+            whole = readiness.compared(result, self.place.records)
+            return whole, records.save(whole, self.place.records)
+
+        try:
+            return await in_thread(save)
         except OSError as error:
-            # Without its record a final check is none.
-            await self._save(Change(lambda status: replace(status, final_check=None)))
             why = error.strerror or error
             raise StoreError(f"the final check does not count: its record was not saved: {why}") from None
 
     async def _record(self, item: Item, evidence: Evidence) -> None:
-        moment = self._clock()
+        moment, found = self.clock(), evidence.outcome
+        data = {"probe": found.probe, "verdict": found.verdict.value, "reason": found.reason or ""}
+        data["evidence"] = readiness.evidence_hash(found)
+        note = Note("found", self.operator, item.id, found.summary, evidence.run, data)
 
         def record(status: Status) -> Status:
-            return status.having(item.id, lifecycle.record(status.of(item.id), evidence, moment))
+            return lifecycle.record_in(status, item.id, evidence, moment)
 
-        await self._save(Change(record), item.id)
+        await self.save(Change(record, lambda _: note, item.id))
 
-    async def _mark(self, item: str, facts: tuple[str, ...], mark: Callable[[Facts], Facts]) -> None:
-        made: list[tuple[str, Facts, Facts]] = []
+    async def _mark(self, note: Note, facts: tuple[str, ...], mark: Callable[[Facts], Facts]) -> None:
+        made: list[tuple[Note, Facts, Facts]] = []
 
         def apply(status: Status) -> Status:
-            before = status.of(item)
-            made.append((item, before, mark(before)))
-            return status.having(item, made[-1][2])
+            before = status.of(note.item)
+            made.append((note, before, mark(before)))
+            return status.having(note.item, made[-1][2])
 
-        await self._save(Change(apply, item, facts))
+        await self.save(Change(apply, lambda _: note, note.item, facts))
         self._marks += made
-
-    async def _save(self, change: Change, item: str | None = None) -> None:
-        # The status on screen is replaced only by one that is on disk.
-        async with self._saving:
-            known = self.status
-            try:
-                self.status = await in_thread(lambda: self._store.apply(change, known))
-                self.unsaved = None
-            except StoreError as error:
-                if not isinstance(error, ConflictError):
-                    self.unsaved = str(error)
-                await self._reload()
-                raise
-        self._tell(Changed(change.item or item))
-
-    async def _reload(self) -> None:
-        """Show what is on disk, whatever was meant to be there."""
-        with contextlib.suppress(StoreError):
-            self.status = await in_thread(self._store.load)
-        self._tell(Changed(None))
-
-    def _item(self, item: str) -> Item:
-        try:
-            return self.checklist.by_id[item]
-        except KeyError:
-            near = nearest(item, self.checklist.by_id)
-            raise RefusedError(f"no item is called {item!r}{near}") from None
-
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -47,7 +47,8 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         by: Who approved.
         why: The reason.
-        until: The last day on which it holds.
+        until: The last day on which it holds, up to its end in `zone`.
+        zone: The IANA name of the time zone in which that day ends.
         at: When it was recorded.
         item: Hash of the item's definition at that time.
     """
@@ -55,6 +56,7 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     why: str
     until: date
+    zone: str = "UTC"
     at: Moment
     item: str
 
@@ -113,11 +115,32 @@ class FinalCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         checklist: Hash of the checklist it ran.
         facts: Digest of all facts as it left them: a merge of two status files may keep the revision.
         revision: The revision that recorded it. Any later revision is a change after the check.
+        by: Who ran it.
     """
 
     run: str
     started_at: Moment
     finished_at: Moment
+    checklist: str
+    facts: str
+    revision: int
+    by: str = ""
+
+
+class UnfinishedCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A final check that has begun and not ended: it is running, or it was stopped and can be gone on with.
+
+    Attributes:
+        run: The id its evidence carries.
+        started_at: When the first probe started.
+        checklist: Hash of the checklist it runs.
+        facts: Digest of all facts as it left them last.
+        revision: The revision that recorded the last thing it did. With any later one, or with other facts,
+            something else has changed, and the check cannot be gone on with.
+    """
+
+    run: str
+    started_at: Moment
     checklist: str
     facts: str
     revision: int
@@ -130,11 +153,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         revision: Grows by one with every change that is saved.
         items: Facts by item id; ids that the checklist no longer has are kept.
         final_check: The last final check that ran to its end.
+        unfinished_check: The final check that has begun since and not ended.
+        journal: The line of the journal that tells of the last change.
     """
 
     revision: int = 0
     items: dict[str, Facts] = {}
     final_check: FinalCheck | None = None
+    unfinished_check: UnfinishedCheck | None = None
+    journal: str = ""
 
     @cached_property
     def digest(self) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -31,6 +31,15 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="gonogo-disk", daemon=True).start()
     return await asyncio.shield(result)
+
+
+async def to_its_end(work: Coroutine[object, object, T]) -> T:
+    """Do what must not stop half way: whoever is cancelled meanwhile is cancelled too late."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    return task.result()
 
 
 def is_cancelled() -> bool:

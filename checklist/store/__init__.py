@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from checklist.journal import Note
 from checklist.status import Status
 
 
@@ -11,11 +12,14 @@ class Change(NamedTuple):
 
     Attributes:
         apply: From the status before, with the new revision already set, to the status after.
-        item: The item a person changes, if a person does.
-        facts: Which of its facts. If another writer changed one of them since it was read, it is a conflict.
+        note: From the status after to what the journal is to tell of the change.
+        item: The item it is about; empty if it is about none or several.
+        facts: Which of its facts a person changes. If another writer changed one of them since it was read,
+            it is a conflict.
     """
 
     apply: Callable[[Status], Status]
+    note: Callable[[Status], Note]
     item: str = ""
     facts: tuple[str, ...] = ()
 

@@ -9,8 +9,19 @@ import msgspec
 import tomli_w
 
 from checklist.reading import FileError, Wrong, explain, parse_toml
-from checklist.status import Attestation, Claim, Evidence, Facts, FinalCheck, Reopening, Status, Waiver
+from checklist.status import (
+    Attestation,
+    Claim,
+    Evidence,
+    Facts,
+    FinalCheck,
+    Reopening,
+    Status,
+    UnfinishedCheck,
+    Waiver,
+)
 from checklist.toml_lines import find_line
+from checklist.zones import is_zone
 from probes.outcome import Moment, Outcome
 
 _HEADER = """\
@@ -31,6 +42,7 @@ _WORDS: Mapping[str, tuple[type[msgspec.Struct], Mapping[str, str]]] = {
         {
             "waived_by": "by",
             "waived_until": "until",
+            "waived_zone": "zone",
             "waived_at": "at",
             "waived_because": "why",
             "waived_item": "item",
@@ -59,6 +71,8 @@ class _Rest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     revision: int
     final_check: FinalCheck | None = None
+    unfinished_check: UnfinishedCheck | None = None
+    journal: str = ""
     items: dict[str, object] = {}
 
 
@@ -70,8 +84,11 @@ def format_status(status: Status, words: Mapping[str, str]) -> str:
         words: The state of each item in a word, for readers; it is never read back.
     """
     table: dict[str, object] = {"revision": status.revision}
-    if status.final_check is not None:
-        table["final_check"] = msgspec.to_builtins(status.final_check, builtin_types=(datetime,))
+    if status.journal:
+        table["journal"] = status.journal
+    for name in ("final_check", "unfinished_check"):
+        if (check := getattr(status, name)) is not None:
+            table[name] = msgspec.to_builtins(check, builtin_types=(datetime,))
     table["items"] = {
         name: _item_table(facts, words.get(name, "")) for name, facts in sorted(status.items.items())
     }
@@ -119,7 +136,13 @@ def parse_status(text: str, path: Path) -> Status:
         place = ".".join(str(part) for part in error.path)
         line = find_line(text, error.path) or 1
         raise FileError(path, line, f"{place}: {error.message}" if place else error.message) from None
-    return Status(revision=file.revision, items=items, final_check=file.final_check)
+    return Status(
+        revision=file.revision,
+        items=items,
+        final_check=file.final_check,
+        unfinished_check=file.unfinished_check,
+        journal=file.journal,
+    )
 
 
 def _facts(table: dict[str, object], where: tuple[str, ...]) -> Facts:
@@ -132,7 +155,9 @@ def _facts(table: dict[str, object], where: tuple[str, ...]) -> Facts:
     for fact, (kind, keys) in _WORDS.items():
         if present := {field: table.pop(key) for key, field in keys.items() if key in table}:
             inverse = {field: key for key, field in keys.items()}
-            given[fact] = _convert(present, kind, where, inverse)
+            given[fact] = word = _convert(present, kind, where, inverse)
+            if isinstance(word, Waiver) and not is_zone(word.zone):
+                raise Wrong((*where, "waived_zone"), f"no time zone {word.zone!r}")
     if "evidence" in table:
         given["evidence"] = _evidence(table.pop("evidence"), (*where, "evidence"))
     rest = _convert(table, _Rest, where)

@@ -1,17 +1,23 @@
-"""The default store: `checklist.status.toml` beside the checklist, for people to read and for git to keep."""
+"""The default store: `checklist.status.toml` beside the checklist, for people to read and for git to keep.
+
+The journal lies beside it. A change is in the status first, together with the line that tells of it, and then
+in the journal: whatever comes between is made up for by the next change.
+"""
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from checklist import durable
+from checklist import durable, journal
 from checklist.reading import MAX_BYTES, FileError, read_text
 from checklist.status import Status
 from checklist.store import Change, ConflictError, StoreError
 from checklist.store.status_toml import format_status, parse_status
+from probes.outcome import now
 
 LOCK_SECONDS = 10
 """How long to wait for another writer; each holds the lock for a few milliseconds."""
@@ -20,16 +26,27 @@ LOCK_SECONDS = 10
 class TomlFile:
     """A store in one TOML file."""
 
-    def __init__(self, path: Path, state_words: Callable[[Status], dict[str, str]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        state_words: Callable[[Status], dict[str, str]],
+        checklist: str = "",
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         """Use the file at `path`, which need not exist yet.
 
         Args:
             path: The status file.
             state_words: Tells the state of each item, to be written for readers; it is never read back.
+            checklist: Hash of the checklist that changes are about, for the journal.
+            clock: Tells the time, for the journal.
         """
         # Behind a symbolic link the file itself is replaced, not the link.
         self._path = Path(os.path.realpath(path))
+        self._journal = journal_path(self._path)
         self._state_words = state_words
+        self._checklist = checklist
+        self._clock = clock
 
     def load(self) -> Status:
         """Return the status as it is on disk; see `Store.load`."""
@@ -47,19 +64,46 @@ class TomlFile:
     def apply(self, change: Change, known: Status) -> Status:
         """Apply one change on disk; see `Store.apply`."""
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self._path}.lock", timeout=LOCK_SECONDS):
                 fresh = self.load()
                 status = change.apply(msgspec.structs.replace(fresh, revision=fresh.revision + 1))
                 _refuse_conflict(change, known, fresh, status)
+                line = self._line(change, fresh, status)
+                status = msgspec.structs.replace(status, journal=line)
                 data = format_status(status, self._state_words(status)).encode()
                 if len(data) > MAX_BYTES:
                     raise StoreError(f"{self._path}: not saved: it would be too large to be read again")
+                journal.prepare(self._journal)
                 durable.replace(self._path, data)
+                self._append(fresh.journal, line)
                 return status
         except Timeout:
             raise StoreError(f"{self._path}: another program holds its lock") from None
         except OSError as error:
             raise StoreError(f"{self._path}: not saved: {error.strerror or error}") from None
+
+    def _line(self, change: Change, before: Status, after: Status) -> str:
+        return journal.compose(
+            change.note(after),
+            at=self._clock(),
+            checklist=self._checklist,
+            before=before,
+            after=after,
+            last=journal.last_line(self._journal),
+        )
+
+    def _append(self, known: str, line: str) -> None:
+        try:
+            journal.append(self._journal, known, line)
+        except OSError as error:
+            why = error.strerror or error
+            raise StoreError(f"{self._journal}: the change is saved, but not told there yet: {why}") from None
+
+
+def journal_path(status: Path) -> Path:
+    """Return where the journal of a status file lies: `checklist.journal.jsonl` beside it."""
+    return status.with_name(f"{status.name.removesuffix('.status.toml')}.journal.jsonl")
 
 
 def stamp(path: Path) -> object:

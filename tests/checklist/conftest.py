@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from checklist import definition
-from checklist.opening import open_store
+from checklist.opening import Place, open_store
 from checklist.session import Session
 from probes.outcome import now
 from probes.runner import Runner
@@ -25,7 +25,8 @@ async def open_session(tmp_path: Path) -> AsyncIterator[OpenSession]:
         def clock() -> datetime:
             return now() + ahead
 
-        session = Session(path, whole, open_store(path, whole, clock), Runner(tmp_path), clock)
+        place = Place(path)
+        session = Session(place, whole, open_store(place, whole, clock), Runner(tmp_path), clock=clock)
         opened.append(session)
         return session
 

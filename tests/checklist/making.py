@@ -68,6 +68,11 @@ def hours(number: float) -> datetime:
     return NOW + timedelta(hours=number)
 
 
+def today() -> date:
+    """Return the day it is now, where a checklist says nothing else: in UTC."""
+    return datetime.now(UTC).date()
+
+
 def days(number: int) -> date:
     """Return the day that many days after TODAY."""
     return TODAY + timedelta(days=number)

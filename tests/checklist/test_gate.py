@@ -1,27 +1,19 @@
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
-from typing import TypeVar
 
 import pytest
-from hypothesis import event, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from checklist.definition import Checklist, Item
 from checklist.gate import decide
-from checklist.status import Attestation, Evidence, Facts, Status
+from checklist.status import Facts, Status
 from tests.checklist.making import (
-    CHECKED,
     NOW,
-    TODAY,
     attestation,
     bound,
     checklist,
     claim,
     days,
     evidence,
-    final,
     hours,
     item,
     manual,
@@ -259,182 +251,3 @@ def test_a_claim_whose_proof_could_not_tell_says_why() -> None:
 def test_a_failure_from_before_the_item_was_taken_back_is_not_its_reason() -> None:
     facts = Facts(reopening=reopening(hours(-1)), evidence=evidence(CACHE, "fail", hours(-2)))
     assert decide(LIST, GOOD.having("cache", facts), NOW).reasons[0] == "cache: reopened: seen it fail"
-
-
-# Whatever is known and whatever the clock says
-
-T = TypeVar("T")
-
-
-@dataclass
-class World:
-    """A checklist, what is known about it, and the clock."""
-
-    whole: Checklist
-    status: Status
-    now: datetime
-
-
-def mostly(good: T, *spoilt: T) -> st.SearchStrategy[T]:
-    """Draw the good thing mostly, so that many worlds are one step from GO."""
-    return st.sampled_from([*[good] * 3 * len(spoilt), *spoilt])
-
-
-BACKS = mostly(None, *(reopening(hours(h)) for h in (-3, -2, -1, -0.75)))
-CLAIMS = mostly(None, *(claim(hours(h)) for h in (-3, -2, -1, -0.75, 1)))
-WAIVERS = mostly(
-    None,
-    *(waiver(days(day), hours(h)) for day in (-1, 0, 1) for h in (-3, -0.75, 1)),
-    replace(waiver(), item="sha256:other"),
-)
-CLOCKS = mostly(NOW, *(hours(h) for h in (-30, -0.75, 12, 22, 23, 24, 48)))
-WHEN_SEEN = (-30, -24, -3, -2, -0.75, -0.25, 0, 0.5, 30)
-
-
-def proofs(about: Item) -> st.SearchStrategy[Evidence | None]:
-    """Draw evidence about an item, or none; spoilt ones are spoilt in one way or in two."""
-    good, edited = evidence(about), replace(about, title="other")
-    spoilt = [evidence(about, verdict) for verdict in ("warn", "fail", "unknown")]
-    spoilt += [evidence(about, verdict, hours(h)) for h in WHEN_SEEN for verdict in ("pass", "fail")]
-    spoilt += [evidence(about, run="another"), evidence(edited), evidence(edited, run="another")]
-    return mostly(good if about.probe else None, None, *spoilt)
-
-
-def attestations(about: Item) -> st.SearchStrategy[Attestation | None]:
-    good, edited = attestation(about), replace(about, title="other")
-    return mostly(
-        None if about.probe else good,
-        *(None, good, attestation(edited), attestation(about, hours(-3)), attestation(about, hours(1))),
-    )
-
-
-def facts_about(about: Item) -> st.SearchStrategy[Facts]:
-    """Draw facts about an item: mostly good ones, spoilt now and then in every way."""
-    return st.builds(
-        Facts,
-        claim=CLAIMS,
-        attestation=attestations(about),
-        waiver=WAIVERS,
-        reopening=BACKS,
-        evidence=proofs(about),
-        last_pass=st.sampled_from([None, hours(-1)]),
-    )
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    items: list[Item] = []
-    for number in range(draw(st.integers(0, 4))):
-        name, severity = f"n{number}", draw(mostly("blocker", "advisory"))
-        after = tuple(f"n{parent}" for parent in range(number) if draw(mostly(False, True)))
-        items.append(draw(st.sampled_from([item, manual]))(name, severity=severity, after=after))
-    whole = checklist(*items)
-    known = {entry.id: draw(facts_about(entry)) for entry in items}
-    good = final(whole)
-    check = draw(
-        mostly(
-            good,
-            None,
-            replace(good, checklist="sha256:other"),
-            replace(good, run="another"),
-            replace(good, started_at=hours(1)),
-            replace(good, finished_at=hours(1)),
-        )
-    )
-    revision = draw(mostly(7, 6, 8))
-    status = bound(Status(revision=revision, items=known, final_check=check), whole)
-    return World(whole, draw(mostly(sealed(status), status)), draw(CLOCKS))
-
-
-def is_waived(world: World, name: str) -> bool:
-    """Tell in the plainest words whether a waiver holds now for this very item."""
-    about, facts = world.whole.by_id[name], world.status.of(name)
-    if (word := facts.waiver) is None:
-        return False
-    given = word.at <= world.now and (facts.reopening is None or word.at > facts.reopening.at)
-    return given and word.item == about.hash and world.now.date() <= word.until
-
-
-def stands(world: World, name: str) -> bool:
-    """Tell in the plainest words whether an item is verified, attested or validly waived."""
-    about, facts = world.whole.by_id[name], world.status.of(name)
-    back = facts.reopening.at if facts.reopening else None
-    if is_waived(world, name):
-        return True
-    if not all(stands(world, parent) for parent in about.after):
-        return False
-    if about.probe is None:
-        sworn = facts.attestation
-        if sworn is None or sworn.at > world.now:
-            return False
-        return sworn.item == about.hash and (not back or sworn.at > back)
-    if (proof := facts.evidence) is None:
-        return False
-    at = proof.outcome.started_at
-    return (
-        proof.outcome.verdict == "pass"
-        and proof.item == about.hash
-        and world.now - timedelta(hours=24) <= at <= world.now
-        and (facts.claim is None or at > facts.claim.at)
-        and (back is None or at > back)
-    )
-
-
-def in_final_check(world: World, name: str) -> bool:
-    """Tell whether the final check itself is what proves an item that nothing else accounts for."""
-    about, facts, check = world.whole.by_id[name], world.status.of(name), world.status.final_check
-    if about.probe is None or is_waived(world, name):
-        return True
-    return check is not None and facts.evidence is not None and facts.evidence.run == check.run
-
-
-@settings(max_examples=500, deadline=None)
-@given(worlds())
-def test_no_path_leads_to_go_past_anything_unproven(world: World) -> None:
-    gate = decide(world.whole, world.status, world.now)
-    event(gate.verdict)
-    assert gate.go is (not gate.reasons)
-    if not gate.go:
-        return
-    check = world.status.final_check
-    assert check is not None
-    assert check.checklist == world.whole.hash
-    assert check.revision == world.status.revision
-    assert check.facts == world.status.digest
-    assert max(check.started_at, check.finished_at) <= world.now
-    blockers = [entry.id for entry in world.whole.items if entry.severity == "blocker"]
-    assert blockers
-    assert [name for name in blockers if not stands(world, name)] == []
-    assert [name for name in blockers if not in_final_check(world, name)] == []
-
-
-@settings(max_examples=50, deadline=None)
-@given(worlds())
-def test_what_is_proven_in_every_way_is_go(world: World) -> None:
-    # The other half: a gate that never opened would pass the test above.
-    if not world.whole.items or all(entry.severity == "advisory" for entry in world.whole.items):
-        return
-    known = proven(world.whole)
-    assert decide(world.whole, known, NOW).verdict == "GO"
-
-
-@settings(max_examples=50, deadline=None)
-@given(worlds(), st.randoms())
-def test_the_order_in_which_facts_are_kept_decides_nothing(world: World, random: Random) -> None:
-    names = list(world.status.items)
-    random.shuffle(names)
-    shuffled = replace(world.status, items={name: world.status.items[name] for name in names})
-    assert decide(world.whole, shuffled, world.now) == decide(world.whole, world.status, world.now)
-
-
-@settings(max_examples=50, deadline=None)
-@given(worlds())
-def test_facts_about_items_that_are_gone_decide_nothing(world: World) -> None:
-    gone = world.status.having("gone", Facts(evidence=evidence(item("gone"), "fail")))
-    without = sealed(world.status)
-    assert decide(world.whole, sealed(gone), world.now) == decide(world.whole, without, world.now)
-
-
-def test_the_moments_of_these_tests_are_in_order() -> None:
-    assert hours(-1) < CHECKED < NOW
-    assert NOW.date() == TODAY

@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from checklist import lifecycle
-from checklist.definition import Checklist, Item
+from checklist.definition import Checklist, Item, Policy
+from checklist.gate import decide
 from checklist.lifecycle import GREEN, RefusedError, State
-from checklist.status import Facts, Status
+from checklist.status import Facts, Status, Waiver
 from tests.checklist.making import (
     LOOKED,
     NOW,
+    SAID,
     attestation,
     bound,
     checklist,
@@ -164,11 +166,51 @@ def test_no_word_and_no_evidence_outlives_its_release_and_environment(change: di
     assert state(sign, Facts(attestation=attestation(SIGN))) is State.STALE
 
 
-def test_a_waiver_holds_through_its_last_day_on_the_clock_of_whoever_looks() -> None:
-    facts = Facts(waiver=waiver(days(0)))
-    tokyo = timezone(timedelta(hours=9))
-    assert state(CACHE, facts, NOW.replace(hour=23, minute=59, second=59)) is State.WAIVED
-    assert state(CACHE, facts, NOW.replace(hour=16).astimezone(tokyo)) is State.OPEN
+@pytest.mark.parametrize("clock", [-11, 0, 9, 14])
+@pytest.mark.parametrize(
+    ("zone", "last"),
+    [
+        ("UTC", "2025-06-27T23:59:59+00:00"),
+        ("Asia/Seoul", "2025-06-27T14:59:59+00:00"),
+        ("America/New_York", "2025-06-28T03:59:59+00:00"),
+    ],
+)
+def test_a_waiver_holds_through_its_last_day_in_its_own_zone_whatever_clock_looks(
+    zone: str, last: str, clock: int
+) -> None:
+    facts = Facts(waiver=replace(waiver(days(0), hours(-3)), zone=zone))
+    moment = datetime.fromisoformat(last).astimezone(timezone(timedelta(hours=clock)))
+    assert state(CACHE, facts, moment) is State.WAIVED
+    assert state(CACHE, facts, moment + timedelta(seconds=1)) is State.OPEN
+
+
+@pytest.mark.parametrize("approver", ["Ann", "ann", " ANN "])
+def test_with_four_eyes_nobody_approves_the_waiver_of_what_they_claimed(approver: str) -> None:
+    eyes = item("cache", policy=Policy(four_eyes=True))
+    claimed = Facts(claim=claim())
+    with pytest.raises(RefusedError, match="somebody else"):
+        lifecycle.waive(claimed, eyes, by=approver, why="x", until=days(1), at=NOW)
+    granted = lifecycle.waive(claimed, eyes, by="Bob", why="x", until=days(1), at=NOW)
+    assert state(eyes, granted) is State.WAIVED
+    # Whichever comes first, the claim or the waiver.
+    own = replace(claimed, waiver=Waiver(by=approver, why="x", until=days(1), at=SAID, item=eyes.hash))
+    assert state(eyes, own) is State.RESOLVED
+    gate = decide(checklist(eyes), Status(items={"cache": own}), NOW)
+    assert "approval of somebody who did not claim it" in gate.reasons[0]
+    assert lifecycle.waive(claimed, CACHE, by="Ann", why="x", until=days(1), at=NOW).waiver
+
+
+def test_days_are_those_of_the_policy() -> None:
+    seoul = item("cache", policy=Policy(time_zone="Asia/Seoul"))
+    late = NOW.replace(hour=16)  # one in the morning of the 28th there
+    assert lifecycle.claim(Facts(), seoul, by="Ann", on=days(1), action="x", at=late).claim
+    with pytest.raises(RefusedError, match="not come"):
+        lifecycle.claim(Facts(), CACHE, by="Ann", on=days(1), action="x", at=late)
+    with pytest.raises(RefusedError, match="past"):
+        lifecycle.waive(Facts(), seoul, by="Ann", why="x", until=days(0), at=late)
+    waived = lifecycle.waive(Facts(), seoul, by="Ann", why="x", until=days(1), at=late)
+    assert waived.waiver is not None
+    assert waived.waiver.zone == "Asia/Seoul"
 
 
 # Chains
@@ -383,3 +425,14 @@ def test_counts_name_only_what_occurs_the_proven_first() -> None:
     found = {"a": State.OPEN, "b": State.VERIFIED, "c": State.OPEN}
     assert list(lifecycle.counts(found).items()) == [(State.VERIFIED, 1), (State.OPEN, 2)]
     assert lifecycle.counts({}) == {}
+
+
+def test_a_stopped_check_is_not_gone_on_with_after_a_merge_that_keeps_the_revision() -> None:
+    whole = checklist(CACHE, SIGN)
+    begun = lifecycle.begin(Status(revision=3), run="r", at=NOW, checklist=whole.hash)
+    status = lifecycle.record_in(replace(begun, revision=4), "cache", evidence(CACHE, run="r"), NOW)
+    assert lifecycle.resumable(whole, status)
+    merged = status.having("cache", Facts())
+    assert lifecycle.resumable(whole, merged) is None
+    later = lifecycle.record_in(replace(merged, revision=5), "cache", evidence(CACHE, run="r"), NOW)
+    assert lifecycle.resumable(whole, later) is None

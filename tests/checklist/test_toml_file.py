@@ -3,13 +3,15 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from msgspec.structs import replace
 
-from checklist import lifecycle
+from checklist import journal, lifecycle
+from checklist.journal import Note
 from checklist.reading import MAX_BYTES
 from checklist.status import Facts, Status
 from checklist.store import Change, ConflictError, StoreError, toml_file
@@ -28,12 +30,16 @@ def store(path: Path) -> TomlFile:
     return TomlFile(path, lambda status: dict.fromkeys(status.items, "open"))
 
 
+def note(what: str = "ticked", by: str = "Ann", item: str = "cache") -> Callable[[Status], Note]:
+    return lambda _: Note(what, by, item)
+
+
 def claim(by: str, item: str = "cache") -> Change:
     def apply(status: Status) -> Status:
         facts = lifecycle.claim(status.of(item), item_(item), by=by, on=TODAY, action="fixed it", at=NOW)
         return status.having(item, facts)
 
-    return Change(apply, item, ("claim",))
+    return Change(apply, note("resolved", by, item), item, ("claim",))
 
 
 def tick(step: str, item: str = "cache") -> Change:
@@ -42,7 +48,7 @@ def tick(step: str, item: str = "cache") -> Change:
     def apply(status: Status) -> Status:
         return status.having(item, lifecycle.tick(status.of(item), entry, step))
 
-    return Change(apply, item, ("steps",))
+    return Change(apply, note("ticked", "Ann", item), item, ("steps",))
 
 
 def claimant(status: Status, item: str = "cache") -> str | None:
@@ -51,7 +57,7 @@ def claimant(status: Status, item: str = "cache") -> str | None:
 
 
 def left_over(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir() if entry.suffix not in {".toml", ".lock"}]
+    return [entry.name for entry in folder.iterdir() if entry.suffix not in {".toml", ".lock", ".jsonl"}]
 
 
 def failing(*_: object, **__: object) -> NoReturn:
@@ -83,7 +89,7 @@ def test_a_change_sees_the_revision_that_it_will_have(path: Path) -> None:
         return status
 
     for _ in range(3):
-        store(path).apply(Change(look), Status())
+        store(path).apply(Change(look, note()), Status())
     assert seen == [1, 2, 3]
 
 
@@ -176,7 +182,7 @@ def test_a_change_that_fails_saves_nothing(path: Path) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        store(path).apply(Change(apply), Status())
+        store(path).apply(Change(apply, note()), Status())
     assert not path.exists()
     assert store(path).apply(claim("Ann"), Status()).revision == 1
 
@@ -230,7 +236,7 @@ def test_two_who_change_the_same_fact_are_told_and_both_values_stay_in_sight(pat
 
 def test_a_conflict_over_what_is_gone_or_counted_says_so_in_words(path: Path) -> None:
     known = store(path).apply(claim("Ann"), Status())
-    gone = store(path).apply(Change(lambda status: status.having("cache", Facts())), known)
+    gone = store(path).apply(Change(lambda status: status.having("cache", Facts()), note()), known)
     with pytest.raises(ConflictError, match='It is now none; not saved: "fixed it" by Bob'):
         store(path).apply(claim("Bob"), known)
     store(path).apply(tick("a"), gone)
@@ -252,7 +258,7 @@ def test_two_who_change_different_facts_both_stand(path: Path, other: Change) ->
 def test_who_takes_back_what_another_has_replaced_is_told(path: Path) -> None:
     mine = store(path).apply(claim("Ann"), Status())
     store(path).apply(claim("Bob"), mine)
-    back = Change(lambda status: status.having("cache", Facts()), "cache", ("claim",))
+    back = Change(lambda status: status.having("cache", Facts()), note(), "cache", ("claim",))
     with pytest.raises(ConflictError):
         store(path).apply(back, mine)
     assert claimant(store(path).load()) == "Bob"
@@ -295,6 +301,7 @@ TICKS = """
 import sys
 from pathlib import Path
 from checklist import lifecycle
+from checklist.journal import Note
 from checklist.store import Change
 from checklist.store.toml_file import TomlFile
 from tests.checklist import making
@@ -304,7 +311,7 @@ entry = making.item(item, steps=tuple(f"step {number}" for number in range(25)))
 for number in range(25):
     def apply(status):
         return status.having(item, lifecycle.tick(status.of(item), entry, f"step {number}"))
-    known = store.apply(Change(apply, item, ("steps",)), known)
+    known = store.apply(Change(apply, lambda _: Note("ticked", "Ann", item), item, ("steps",)), known)
 """
 
 
@@ -319,3 +326,5 @@ def test_four_programs_at_once_lose_no_change(path: Path) -> None:
     for name in names:
         assert status.of(name).steps == tuple(f"step {number}" for number in range(25))
     assert left_over(path.parent) == []
+    assert journal.verify(toml_file.journal_path(path), status) is None
+    assert len(journal.read(toml_file.journal_path(path))) == 100

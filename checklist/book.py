@@ -1,0 +1,146 @@
+"""What is known about a checklist here, kept in step with what is on disk."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from checklist import definition, lifecycle
+from checklist.definition import Checklist, Item
+from checklist.events import Changed, Event
+from checklist.gate import Gate, decide
+from checklist.lifecycle import RefusedError, State
+from checklist.opening import Clock, Place, open_store
+from checklist.reading import FileError, nearest
+from checklist.reports import status_report
+from checklist.status import Status
+from checklist.store import Change, ConflictError, Store, StoreError
+from checklist.store.toml_file import stamp
+from checklist.tasks import in_thread
+from probes.outcome import now
+
+
+class Book:
+    """A checklist and its status as they are known here.
+
+    It belongs to one event loop. Every change is on disk before it is announced.
+    """
+
+    def __init__(self, place: Place, checklist: Checklist, store: Store, clock: Clock = now) -> None:
+        """Read the status.
+
+        Raises:
+            StoreError: If there is one that cannot be read.
+        """
+        self.place = place
+        self.checklist = checklist
+        self.status = store.load()
+        self.clock = clock
+        self.unsaved: str | None = None
+        """Why the last save failed, until one succeeds. Meanwhile the gate is shut: something is missing."""
+        self.unread: str | None = None
+        """Why the files could not be read again, until they can. Meanwhile the gate is shut likewise."""
+        self._store = store
+        self._listeners: list[Callable[[Event], None]] = []
+        self._saving = asyncio.Lock()
+        self._stamps = self._stamp()
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have every event told, in order, on the event loop."""
+        self._listeners.append(listener)
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every item now."""
+        return lifecycle.states(self.checklist, self.status, self.clock())
+
+    def gate(self) -> Gate:
+        """Return the decision as it stands now."""
+        return self._held(decide(self.checklist, self.status, self.clock()))
+
+    def report(self, status: Status | None = None) -> status_report.StatusReport:
+        """Return the state of everything now, or as it would be with another status."""
+        report = status_report.build(self.checklist, status or self.status, self.clock())
+        return replace(report, gate=self._held(report.gate))
+
+    def _held(self, gate: Gate) -> Gate:
+        """Return the gate, shut while what is known here and what is on disk may differ."""
+        if self.unsaved:
+            gate = gate.held_by(f"not everything is saved: {self.unsaved}")
+        return gate.held_by(self.unread) if self.unread else gate
+
+    async def refresh(self) -> None:
+        """Take in what others have changed on disk, in the checklist and in its status.
+
+        Raises:
+            FileError: If the checklist cannot be read any more; the last good one stays.
+            StoreError: If its status cannot; likewise.
+        """
+        async with self._saving:
+            self._stamps = self._stamp()
+            try:
+                checklist, status = await in_thread(self._read)
+            except (FileError, StoreError) as error:
+                self.unread = str(error)
+                raise
+            self.unread = None
+            if checklist.hash != self.checklist.hash:
+                self.checklist = checklist
+                self._store = open_store(self.place, checklist, self.clock)
+            elif status == self.status:
+                return
+            self.status = status
+        self.tell(Changed(None))
+
+    async def follow(self) -> None:
+        """Do `refresh` if one of the files has changed since the last time; otherwise nothing."""
+        if self.unread or self._stamp() != self._stamps:
+            await self.refresh()
+
+    def _read(self) -> tuple[Checklist, Status]:
+        return definition.load(self.place.checklist, self.place.environment), self._store.load()
+
+    def _stamp(self) -> object:
+        return (stamp(self.place.checklist), self._store.stamp())
+
+    async def save(self, change: Change) -> None:
+        """Have one change on disk, and then here.
+
+        Raises:
+            ConflictError: If somebody else changed the same facts since they were known here.
+            StoreError: If it could not be saved. What is on disk is known here then.
+        """
+        async with self._saving:
+            known = self.status
+            try:
+                self.status = await in_thread(lambda: self._store.apply(change, known))
+                self.unsaved = None
+            except StoreError as error:
+                if not isinstance(error, ConflictError):
+                    self.unsaved = str(error)
+                await self._reload()
+                raise
+        self.tell(Changed(change.item or None))
+
+    async def _reload(self) -> None:
+        """Show what is on disk, whatever was meant to be there."""
+        with contextlib.suppress(StoreError):
+            self.status = await in_thread(self._store.load)
+        self.tell(Changed(None))
+
+    def item(self, item: str) -> Item:
+        """Return an item by its id.
+
+        Raises:
+            RefusedError: If there is none.
+        """
+        try:
+            return self.checklist.by_id[item]
+        except KeyError:
+            near = nearest(item, self.checklist.by_id)
+            raise RefusedError(f"no item is called {item!r}{near}") from None
+
+    def tell(self, event: Event) -> None:
+        """Announce an event."""
+        for listener in self._listeners:
+            listener(event)
