@@ -2,20 +2,22 @@
 
 Its envelope (`status`, `releaseId`, `description`, `checks` with `componentId`, `observedValue`,
 `observedUnit`, `status`, `time`, `output`) follows the IETF draft "Health Check Response Format for HTTP
-APIs" (draft-inadarei-api-health-check-06); `checklist`, `gate`, `run`, `final` and `items` are ours.
+APIs" (draft-inadarei-api-health-check-06); everything else is ours.
 """
 
-import contextlib
-from datetime import datetime
+import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from checklist import durable
 from checklist.gate import Gate
-from checklist.reports.status_report import ChecklistReport, ItemReport, StatusReport, encode
-from probes.outcome import Figure, Moment, Verdict
+from checklist.reading import FileError
+from checklist.reports.blocks import one_line
+from checklist.reports.comparison import Comparison, compare
+from checklist.reports.status_report import ChecklistReport, ItemReport, StatusReport
+from probes.outcome import Figure, Moment, Outcome, Verdict
 
 Health = Literal["pass", "warn", "fail"]
 
@@ -26,7 +28,7 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     component_id: str
     component_type: str
     status: str
-    time: datetime
+    time: Moment
     observed_value: Figure = None
     observed_unit: str | None = None
     limit: Figure = None
@@ -47,21 +49,29 @@ class ReadinessCheck(msgspec.Struct, frozen=True, kw_only=True):
         gate: The decision after the run.
         items: Every item as `gonogo status` shows it.
         checks: The evidence by `item:check`.
+        by: Who ran it; empty if that is not known.
+        evidence_hash: The hash of each item's outcome, by id; see `evidence_hash`.
+        changes: What has changed since the check before; None if there is none, or it could not be read.
+        problem: Why the check before could not be read; empty if it could, or there is none.
     """
 
     status: Health
     releaseId: str  # noqa: N815  # the draft's name
     description: str
-    time: datetime
+    time: Moment
     run: str
     final: bool
     checklist: ChecklistReport
     gate: Gate
     items: tuple[ItemReport, ...]
     checks: dict[str, list[HealthCheck]]
+    by: str = ""
+    evidence_hash: dict[str, str] = {}
+    changes: Comparison | None = None
+    problem: str = ""
 
 
-def build(report: StatusReport, *, run: str, final: bool, time: Moment) -> ReadinessCheck:
+def build(report: StatusReport, *, run: str, final: bool, time: Moment, by: str = "") -> ReadinessCheck:
     """Put the record of a run together.
 
     Args:
@@ -69,6 +79,7 @@ def build(report: StatusReport, *, run: str, final: bool, time: Moment) -> Readi
         run: The id of the run.
         final: Whether it was a final check.
         time: When it ended.
+        by: Who ran it.
     """
     return ReadinessCheck(
         status=_health(report),
@@ -81,7 +92,14 @@ def build(report: StatusReport, *, run: str, final: bool, time: Moment) -> Readi
         gate=report.gate,
         items=report.items,
         checks=_checks(report.items),
+        by=one_line(by),
+        evidence_hash={item.id: evidence_hash(item.evidence) for item in report.items if item.evidence},
     )
+
+
+def evidence_hash(outcome: Outcome) -> str:
+    """Return the identity of an outcome: the SHA-256 of its JSON with sorted keys."""
+    return "sha256:" + sha256(msgspec.json.encode(outcome, order="deterministic")).hexdigest()
 
 
 def _health(report: StatusReport) -> Health:
@@ -111,18 +129,60 @@ def _checks(items: tuple[ItemReport, ...]) -> dict[str, list[HealthCheck]]:
     return checks
 
 
-def save(record: ReadinessCheck, folder: Path) -> Path:
-    """Save a record under `reports/` of a folder, as a new file that is on disk when this returns.
+_NAME = re.compile(r"readiness_check_([0-9]{8}_[0-9]{6})(?:_([0-9]{1,4}))?\.json")
+
+
+def newest(folder: Path) -> Path | None:
+    """Return the newest record under `reports/` of a folder, by the time and number in its name.
 
     Raises:
-        OSError: If it could not be saved.
+        FileError: If the folder cannot be read.
     """
     reports = folder / "reports"
-    reports.mkdir(exist_ok=True)
-    stem = f"readiness_check_{record.time:%Y%m%d_%H%M%S}"
-    for number in range(1, 1000):
-        path = reports / (f"{stem}.json" if number == 1 else f"{stem}_{number}.json")
-        with contextlib.suppress(FileExistsError):
-            durable.create(path, encode(record))
-            return path
-    raise FileExistsError(f"{reports}: a thousand records of the same second")
+    try:
+        named = [(found, path) for path in reports.iterdir() if (found := _NAME.fullmatch(path.name))]
+        files = [(found[1], int(found[2] or 1), path) for found, path in named if path.is_file()]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(reports, None, f"cannot be read: {error.strerror}") from None
+    return max(files)[2] if files else None
+
+
+def read(path: Path) -> ReadinessCheck:
+    """Read a record.
+
+    Raises:
+        FileError: If it cannot be read, or is no readiness check.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise FileError(path, None, "no such file") from None
+    except OSError as error:
+        raise FileError(path, None, f"cannot be read: {error.strerror}") from None
+    try:
+        return msgspec.json.decode(data, type=ReadinessCheck)
+    except msgspec.ValidationError as error:
+        raise FileError(path, None, f"not a readiness check: {one_line(str(error))}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        place = re.search(r"\(byte ([0-9]+)\)", str(error))
+        line = data.count(b"\n", 0, int(place[1])) + 1 if place else None
+        raise FileError(path, line, f"not valid JSON: {one_line(str(error))}") from None
+    except RecursionError:
+        raise FileError(path, None, "not a readiness check: nested too deeply") from None
+
+
+def compared(record: ReadinessCheck, folder: Path) -> ReadinessCheck:
+    """Return a record with what has changed since the newest one under `reports/` of a folder.
+
+    That one may be unreadable: then the record says so, and why.
+    """
+    try:
+        path = newest(folder)
+        changes = compare(read(path), record, path.name) if path else None
+    except FileError as error:
+        place = f"{error.path.name}:{error.line}" if error.line else error.path.name
+        problem = one_line(f"not compared with the check before: {place}: {error.message}")
+        return msgspec.structs.replace(record, changes=None, problem=problem)
+    return msgspec.structs.replace(record, changes=changes, problem="")

@@ -7,7 +7,8 @@ import msgspec
 from checklist.definition import Checklist
 from checklist.gate import Gate, decide
 from checklist.lifecycle import State, days_late, states
-from checklist.status import Attestation, Claim, Reopening, Status, Waiver
+from checklist.status import Attestation, Claim, FinalCheck, Reopening, Status, Waiver
+from checklist.zones import day
 from probes.outcome import Outcome
 
 
@@ -60,6 +61,13 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None
     after: tuple[str, ...]
     links: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the evidence is older than what a person has said since: what it advised may be done."""
+        said = [word.at for word in (self.claim, self.reopening) if word]
+        return self.evidence is not None and any(self.evidence.started_at <= at for at in said)
 
     @property
     def moments(self) -> list[datetime]:
@@ -74,6 +82,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     checklist: ChecklistReport
     gate: Gate
     items: tuple[ItemReport, ...]
+    final_check: FinalCheck | None = None
 
 
 def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
@@ -82,7 +91,7 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
     items = []
     for item in checklist.items:
         facts, state = status.of(item.id), found[item.id]
-        late = days_late(item, facts, state, now.date())
+        late = days_late(item, facts, state, day(now, checklist.policy.time_zone))
         items.append(
             ItemReport(
                 id=item.id,
@@ -105,12 +114,14 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
                 run=facts.evidence.run if facts.evidence else None,
                 after=item.after,
                 links=item.links,
+                notes=item.notes,
             )
         )
     return StatusReport(
         checklist=ChecklistReport(checklist.title, checklist.release, checklist.environment, checklist.hash),
         gate=decide(checklist, status, now),
         items=tuple(items),
+        final_check=status.final_check,
     )
 
 

@@ -1,6 +1,4 @@
-import stat
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -95,18 +93,6 @@ def test_each_line_of_evidence_is_a_check_of_health_json() -> None:
         }
     ]
     assert set(whole["checks"]) == {"cache:said", "notes:said"}
-
-
-def test_records_of_the_same_second_stand_side_by_side(tmp_path: Path) -> None:
-    paths = [readiness.save(record(proven(LIST)), tmp_path) for _ in range(3)]
-    assert [path.name for path in paths] == [
-        "readiness_check_20250627_120000.json",
-        "readiness_check_20250627_120000_2.json",
-        "readiness_check_20250627_120000_3.json",
-    ]
-    assert len({path.read_bytes() for path in paths}) == 1
-    assert {path.parent for path in paths} == {tmp_path / "reports"}
-    assert stat.S_IMODE(paths[0].stat().st_mode) & 0o111 == 0
 
 
 # Text
