@@ -1,8 +1,9 @@
 """Reports as plain text for a terminal or a log. One glyph and one word a state: nothing rests on colour."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from checklist.journal import Entry
 from checklist.lifecycle import State, counts
 from checklist.reports.status_report import ItemReport, StatusReport
 from probes.figures import size
@@ -23,13 +24,15 @@ GLYPHS = {
 VERDICT_GLYPHS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 
 
-def status(report: StatusReport, now: datetime) -> str:
-    """Return the gate, its reasons and every item."""
+def status(report: StatusReport, now: datetime, changes: Sequence[str] = ()) -> str:
+    """Return the gate, its reasons, what changed since the check before, and every item."""
     head = report.checklist
     name = " · ".join(part for part in (head.title, head.release, head.environment) if part)
     lines = [f"{report.gate.line}  {name}"]
     if report.gate.reasons:
         lines += ["", *(f"  {reason}" for reason in report.gate.reasons)]
+    if changes:
+        lines += ["", *(f"  {change}" for change in changes)]
     section = ""
     width = max((len(item.id) for item in report.items), default=0)
     for item in report.items:
@@ -55,10 +58,12 @@ def summary(report: StatusReport) -> str:
     late = sum(item.overdue for item in report.items)
     if late:
         parts.append(f"{late} late")
-    return f"{len(report.items)} items: {', '.join(parts)}"
+    number = len(report.items)
+    return f"{number} item{'' if number == 1 else 's'}: {', '.join(parts)}"
 
 
-def _details(item: ItemReport, now: datetime) -> list[str]:
+def said(item: ItemReport) -> list[str]:
+    """Return what people said about an item, a line each."""
     lines = []
     if item.claim:
         lines.append(f"resolved by {item.claim.by} on {item.claim.on}: {item.claim.action}")
@@ -68,14 +73,20 @@ def _details(item: ItemReport, now: datetime) -> list[str]:
         lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {item.waiver.why}")
     if item.reopening:
         lines.append(f"reopened by {item.reopening.by}: {item.reopening.why}")
+    return lines
+
+
+def _details(item: ItemReport, now: datetime) -> list[str]:
+    lines = said(item)
     if item.due and item.overdue:
         lines.append(f"due {item.due}, {days(item.days_late)} late")
     elif item.due:
         lines.append(f"due {item.due}")
     if item.evidence:
         age = ago((now - item.evidence.started_at).total_seconds())
-        lines.append(f"{item.evidence.verdict}, {age}: {item.evidence.summary}")
-        lines += hint(item.evidence.hint)
+        before = f", before it was {item.state}" if item.outdated else ""
+        lines.append(f"{item.evidence.verdict}, {age}{before}: {item.evidence.summary}")
+        lines += advice(item)
     return lines
 
 
@@ -96,6 +107,11 @@ def hint(words: str) -> list[str]:
     return [f"→ {words}"] if words else []
 
 
+def advice(item: ItemReport) -> list[str]:
+    """Return what to do next about an item, unless it may be done already: then its probe has to run."""
+    return hint(item.evidence.hint) if item.evidence and not item.outdated else []
+
+
 def checked(items: Iterable[ItemReport], run: str) -> str:
     """Return what a run found about each of some items, or why it did not look at one."""
     return "".join(
@@ -104,6 +120,26 @@ def checked(items: Iterable[ItemReport], run: str) -> str:
         else _lines([f"{GLYPHS[item.state]} {item.id}: {_not_run(item)}"])
         for item in items
     )
+
+
+_FOUND = {"verdict", "probe", "reason", "evidence"}
+"""What the journal keeps of an outcome besides its words."""
+
+
+def entry(line: Entry) -> str:
+    """Return a line of the journal, for people: when, who, and what about what."""
+    what = " ".join(part for part in (line.item, line.what, line.data.get("verdict", "")) if part)
+    data = [
+        value
+        for key, value in line.data.items()
+        if key not in {"verdict", "probe", "reason", "evidence"} and value
+    ]
+    details = f" ({', '.join(data)})" if data else ""
+    lines = [f"{line.number:>4}  {line.at:%Y-%m-%d %H:%M:%S%z}  {line.by or '?'}  {what}{details}"]
+    lines[0] += f": {line.why}" if line.why else ""
+    if line.edited:
+        lines.insert(0, "      before this, something other than gonogo changed the status")
+    return _lines(lines)
 
 
 def _not_run(item: ItemReport) -> str:
