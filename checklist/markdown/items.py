@@ -1,0 +1,234 @@
+"""Makes items of what a Markdown list says: their ids, their tables in TOML, and the claims about them."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+from checklist import definition
+from checklist.markdown.drafts import Draft, Say
+from checklist.markdown.keys import day
+from checklist.markdown.suggestions import TABLES, Suggestion, suggest
+from checklist.markdown.toml_text import comment, key, lines, string, value
+from checklist.reading import FileError, parse_toml
+from checklist.status import Claim, Facts
+from checklist.zones import day as day_in
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LONGEST_ID = 64
+_MANUAL = frozenset({"none", "manual", "없음"})
+_HEAD = '[checklist]\ntitle = "One item"\n\n'
+_RESOLVED = ("resolved on", "resolved by", "action taken")
+
+
+class Built(NamedTuple):
+    """An item as it is written: its id, its TOML, what is claimed, and the probe that was suggested."""
+
+    id: str
+    toml: list[str]
+    facts: Facts
+    suggestion: Suggestion | None
+
+
+def build(drafts: Sequence[Draft], path: Path, say: Say, *, by: str, at: datetime, zone: str) -> list[Built]:
+    """Make items of drafts.
+
+    Raises:
+        FileError: If items come after each other in a circle.
+    """
+    tables = {id(draft): _probe(draft, say) for draft in drafts}
+    suggestions = {id(draft): _suggestion(draft, tables[id(draft)]) for draft in drafts}
+    names = _ids(drafts, [suggestions[id(draft)] for draft in drafts], say)
+    after = {name: _after(draft, set(names), say) for name, draft in zip(names, drafts, strict=True)}
+    _refuse_circle(after, {name: draft.line for name, draft in zip(names, drafts, strict=True)}, path)
+    today = day_in(at, zone)
+    built = []
+    for name, draft in zip(names, drafts, strict=True):
+        suggestion = suggestions[id(draft)]
+        facts = Facts(
+            claim=_claim(draft, path, say, by=by, at=at, today=today),
+            steps=tuple(step for step, ticked in draft.steps.items() if ticked),
+        )
+        toml = [*_table(name, draft, after[name], say), *_probe_lines(tables[id(draft)], suggestion)]
+        built.append(Built(name, toml, facts, suggestion))
+    return built
+
+
+def _probe(draft: Draft, say: Say) -> dict[str, object] | None:
+    """Return the probe a draft names; empty where it is to have none, None where nothing is said of one."""
+    text, _ = draft.values.get("probe", ("", 0))
+    if not text:
+        return None
+    if text.casefold() in _MANUAL:
+        del draft.values["probe"]
+        return {}
+    try:
+        table = parse_toml(f"probe = {text}", Path("probe"))["probe"]
+        if not isinstance(table, dict):
+            draft.refuse("probe", say, f'probe: expected a table such as {{ use = "redis" }}, got {text!r}')
+            return {}
+        written = f'{_HEAD}[[items]]\nid = "it"\ntitle = "It"\nprobe = {value(table)}\n'
+        _ = definition.parse(written, Path("probe")).hash
+    except (FileError, OverflowError, ValueError) as error:
+        message = error.message.removeprefix("item 'it': ") if isinstance(error, FileError) else str(error)
+        draft.refuse("probe", say, f"this probe cannot be used, so the item is manual: {message}")
+        return {}
+    del draft.values["probe"]
+    return table
+
+
+def _suggestion(draft: Draft, table: dict[str, object] | None) -> Suggestion | None:
+    if table is not None:
+        return None
+    return suggest(draft.title, draft.values.get("cause", ("", 0))[0])
+
+
+def _probe_lines(table: dict[str, object] | None, suggestion: Suggestion | None) -> Iterator[str]:
+    if suggestion is not None:
+        yield ""
+        yield comment(
+            f'Suggested, because the item speaks of "{suggestion.word}". Check what it is told, or take'
+        )
+        yield comment("it out; `gonogo probe --list` shows what else there is.")
+        table = {"use": suggestion.probe, **TABLES[suggestion.probe]}
+    if not table:
+        yield comment("Manual until it has a probe: `gonogo probe --list`")
+        return
+    if suggestion is None:
+        yield ""
+    yield "[items.probe]"
+    for name, part in table.items():
+        yield f"{key(name)} = {value(part)}"
+
+
+def _ids(drafts: Sequence[Draft], suggestions: Sequence[Suggestion | None], say: Say) -> list[str]:
+    """Return an id for each item: its own, else of its title, its suggested probe or its section."""
+    names: list[str | None] = []
+    taken: set[str] = set()
+    for draft in drafts:
+        wanted = draft.values.get("id", ("", 0))[0]
+        if not wanted:
+            names.append(None)
+        elif not _ID.fullmatch(wanted):
+            draft.refuse("id", say, f"id: expected letters, digits, . _ - (at most 64), got {wanted!r}")
+            names.append(None)
+        elif wanted in taken:
+            draft.refuse("id", say, f"another item has the id {wanted!r} already")
+            names.append(None)
+        else:
+            names.append(wanted)
+            taken.add(wanted)
+    counts: dict[str, int] = {}
+    found = []
+    for name, draft, suggestion in zip(names, drafts, suggestions, strict=True):
+        if name is None:
+            base = _slug(draft.title) or (suggestion.probe if suggestion else _slug(draft.section)) or "item"
+            name = _free(base, taken, counts)  # noqa: PLW2901  # the id that was missing
+            taken.add(name)
+        found.append(name)
+    return found
+
+
+def _slug(text: str) -> str:
+    """Return the ASCII words of a text, joined; nothing for a text of another script, General apart."""
+    plain = "".join(
+        letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter)
+    )
+    if any(letter.isalpha() and not letter.isascii() for letter in plain) or text == "General":
+        return ""
+    return "-".join(re.findall(r"[a-z0-9]+", plain.casefold()))[:_LONGEST_ID].strip("-")
+
+
+def _free(base: str, taken: set[str], counts: dict[str, int]) -> str:
+    if base != "item" and base not in taken:
+        return base
+    while True:
+        counts[base] = counts.get(base, 0 if base == "item" else 1) + 1
+        end = f"-{counts[base]}"
+        name = base[: _LONGEST_ID - len(end)] + end
+        if name not in taken:
+            return name
+
+
+def _after(draft: Draft, names: set[str], say: Say) -> tuple[str, ...]:
+    text, line = draft.values.get("after", ("", 0))
+    wanted = [part for part in re.split(r"[,\s]+", text) if part]
+    for part in wanted:
+        if part not in names:
+            say(line, f"after: no item has the id {part!r}")
+    return tuple(part for part in wanted if part in names)
+
+
+def _refuse_circle(after: dict[str, tuple[str, ...]], lines_: dict[str, int], path: Path) -> None:
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        circle = [str(name) for name in reversed(error.args[1])]
+        message = f"after: goes in a circle: {' after '.join(circle)}"
+        raise FileError(path, lines_[circle[0]], message) from None
+
+
+def _day(draft: Draft, name: str, say: Say) -> date | None:
+    if name not in draft.values:
+        return None
+    text, _ = draft.values[name]
+    found = day(text)
+    if found is None and text:
+        draft.refuse(name, say, f"{name}: expected a day such as 2025-06-25, got {text!r}")
+    return found
+
+
+def _claim(draft: Draft, path: Path, say: Say, *, by: str, at: datetime, today: date) -> Claim | None:
+    """Return what a ticked box claims. Whatever says resolved without one is reported: it claims nothing."""
+    if draft.mark == "~":
+        draft.notes.append("marked as not applicable")
+        say(draft.line, "marked as not applicable ([~]): the item is kept open; waive it, or take it out")
+    if draft.mark != "x":
+        for name in _RESOLVED:
+            if name in draft.values:
+                say(draft.values[name][1], f"{name}: the box is not ticked, so this claims nothing")
+                draft.notes.append(f"{name}: {draft.values.pop(name)[0]}")
+        return None
+    on = _day(draft, "resolved on", say)
+    if on is not None and on > today:
+        draft.refuse("resolved on", say, f"resolved on: {on} has not come yet, so this claims nothing")
+        return None
+    owner = draft.values.get("owner", ("", 0))[0]
+    return Claim(
+        by=draft.values.get("resolved by", (owner or by, 0))[0],
+        on=on or today,
+        action=draft.values.get("action taken", (f"The box was ticked in {path.name}.", 0))[0],
+        at=at,
+    )
+
+
+def _table(name: str, draft: Draft, after: tuple[str, ...], say: Say) -> list[str]:
+    due = _day(draft, "due", say)
+    written = ["[[items]]", f"id = {string(name)}", f"section = {string(draft.section)}"]
+    written.append(f"title = {string(draft.title)}")
+    written += _checked(draft, "severity", "severity", say)
+    written += [
+        f"{word} = {string(draft.values[word][0])}" for word in ("cause", "owner") if word in draft.values
+    ]
+    written += [f"due = {due.isoformat()}"] if due else []
+    written += lines("steps", tuple(draft.steps))
+    written += lines("links", tuple(draft.links))
+    written += [f"after = {value(after)}"] if after else []
+    written += _checked(draft, "fresh for", "fresh_for", say)
+    return [*written, *lines("notes", tuple(draft.notes))]
+
+
+def _checked(draft: Draft, word: str, name: str, say: Say) -> list[str]:
+    """Return a key whose value the definition knows how to judge, if it accepts it."""
+    if word not in draft.values:
+        return []
+    line = f"{name} = {string(draft.values[word][0])}"
+    try:
+        definition.parse(f'{_HEAD}[[items]]\nid = "it"\ntitle = "It"\n{line}\n', Path("item"))
+    except FileError as error:
+        draft.refuse(word, say, error.message.removeprefix("item 'it': "))
+        return []
+    return [line]
