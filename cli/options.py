@@ -1,40 +1,116 @@
 """What several commands share: their options, and the one way to write data."""
 
+import functools
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.exits import refuse
 
+if TYPE_CHECKING:
+    from checklist.opening import Place
+
 DEFAULT = "checklist.toml"
 
+FORMATS = ("text", "json", "junit", "markdown", "prometheus", "nagios", "github")
+"""How `check` and `status` can tell what they know."""
 
-def checklist_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--checklist PATH`."""
-    return click.option(
+Command = Callable[..., None]
+DATE = click.DateTime(["%Y-%m-%d"])
+
+
+def find(path: Path | None) -> Path:
+    """Return the checklist that is meant: the one named, or the nearest above the current folder."""
+    if path is not None:
+        return path / DEFAULT if path.is_dir() else path
+    here = Path.cwd()
+    found = next((folder for folder in (here, *here.parents) if (folder / DEFAULT).is_file()), None)
+    if found is None:
+        refuse(f"no {DEFAULT} here or in a parent folder; name one: gonogo PATH")
+    return found / DEFAULT
+
+
+def place_options(function: Command) -> Command:
+    """Add `--checklist PATH` and `--env NAME`; the command is given the `place` that they mean."""
+
+    @click.option(
         "--checklist",
         type=click.Path(path_type=Path),
         help=f"The checklist. Default: {DEFAULT} here or in a parent folder.",
-    )(function)
+    )
+    @env_option
+    @functools.wraps(function)
+    def with_place(*, checklist: Path | None, env: str, **others: object) -> None:
+        function(place=place_of(checklist, env), **others)
+
+    return with_place
 
 
-def format_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--format text|json`."""
+def place_of(path: Path | None, env: str) -> "Place":
+    """Return where the checklist that is meant and its records lie."""
+    from checklist.opening import Place
+
+    return Place(find(path), env)
+
+
+def env_option(function: Command) -> Command:
+    """Add `--env NAME`."""
+    help_ = "The environment: its variables, and a status, journal and reports of its own."
+    return click.option("--env", default="", metavar="NAME", help=help_)(function)
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """Add `--format` with a choice of formats, the first one being the default."""
     return click.option(
         "--format",
         "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
+        type=click.Choice(formats),
+        default=formats[0],
         show_default=True,
         help="For people or for programs.",
-    )(function)
+    )
 
 
-def output_option(function: Callable[..., None]) -> Callable[..., None]:
+def selection_options(function: Command) -> Command:
+    """Add `--only`, `--owner`, `--section` and `--state`; the command is given the `selection` they mean."""
+    from checklist.lifecycle import State
+
+    def patterns(name: str, help_: str) -> Callable[[Command], Command]:
+        return click.option(f"--{name}", multiple=True, metavar="PATTERN", help=help_)
+
+    @patterns("only", "Items with such an id; * stands for anything.")
+    @patterns("owner", "Items with such an owner.")
+    @patterns("section", "Items in such a section.")
+    @click.option(
+        "--state",
+        multiple=True,
+        type=click.Choice([state.value for state in State]),
+        help="Items in this state.",
+    )
+    @functools.wraps(function)
+    def with_selection(
+        *,
+        only: tuple[str, ...],
+        owner: tuple[str, ...],
+        section: tuple[str, ...],
+        state: tuple[str, ...],
+        **others: object,
+    ) -> None:
+        from checklist.selection import Selection
+
+        states = tuple(State(word) for word in state)
+        function(selection=Selection((), only, section, owner, states), **others)
+
+    return with_selection
+
+
+def output_option(function: Command) -> Command:
     """Add `-o FILE`."""
 
     def check(_ctx: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
@@ -51,9 +127,16 @@ def output_option(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def by_option(function: Callable[..., None]) -> Callable[..., None]:
+def by_option(function: Command) -> Command:
     """Add `--by NAME`."""
     return click.option("--by", help="Who says so. Default: git's user.name, then the login name.")(function)
+
+
+def name_of(by: str | None) -> str:
+    """Return who is speaking: `--by`, else git's user.name, else the login name."""
+    from checklist.identity import name
+
+    return by if by is not None else name()
 
 
 def put(data: str | bytes, output: Path | None) -> None:
@@ -63,7 +146,7 @@ def put(data: str | bytes, output: Path | None) -> None:
     raw = strip(data).encode() if isinstance(data, str) else data
     if output is not None:
         try:
-            output.write_bytes(raw)
+            _write(output, raw)
         except OSError as error:
             refuse(f"{output}: not written: {error.strerror}")
         return
@@ -79,3 +162,13 @@ def put(data: str | bytes, output: Path | None) -> None:
             # Whoever read us had enough; the usual death of a program in a pipe.
             sys.exit(128 + signal.SIGPIPE)
         refuse(f"standard output: not written: {error.strerror}")
+
+
+def _write(path: Path, raw: bytes) -> None:
+    """Write a file so that whoever collects it sees the old one or the new one; a device or pipe as it is."""
+    from checklist import durable
+
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        path.write_bytes(raw)
+    else:
+        durable.replace(path.resolve(), raw, private=False)

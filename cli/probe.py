@@ -14,7 +14,7 @@ from cli.options import format_option, output_option, put
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--list", "list_", is_flag=True, help="List the installed probes.")
 @click.option("--describe", is_flag=True, help="Tell what the probe USE can be told.")
-@format_option
+@format_option("text", "json")
 @output_option
 def probe(  # noqa: PLR0917  # click passes them by name
     use: str | None,

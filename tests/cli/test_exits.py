@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from checklist.session import Session
-from probes.outcome import now
-from tests.checklist.making import LITTLE, little
+from tests.checklist.making import LITTLE, little, today
 from tests.cli.conftest import Call, files
 
 GO, NO_GO, USAGE, UNKNOWN = 0, 1, 2, 3
 
-TODAY, TOMORROW = f"{now().date()}", f"{now().date() + timedelta(days=2)}"
-YESTERDAY = f"{now().date() - timedelta(days=2)}"
+TODAY, TOMORROW = f"{today()}", f"{today() + timedelta(days=2)}"
+YESTERDAY = f"{today() - timedelta(days=2)}"
 
 Setting = Callable[[Path], None]
 
@@ -48,7 +47,7 @@ def attest(session: Session) -> Awaitable[None]:
 
 
 def waive(session: Session) -> Awaitable[None]:
-    return session.waive("door", by="Bob", why="Monday", until=now().date())
+    return session.waive("door", by="Bob", why="Monday", until=today())
 
 
 def check(session: Session) -> Awaitable[object]:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from probes.outcome import now
-from tests.checklist.making import LITTLE, little
+from tests.checklist.making import LITTLE, little, today
 from tests.cli.conftest import Call, Done, files
 from tests.conftest import REPOSITORY
 
@@ -29,10 +28,11 @@ CHECKLIST = {"title", "release", "environment", "hash"}
 ITEM = {
     *("id", "section", "title", "owner", "due", "overdue", "days_late", "severity", "state", "probe"),
     *("cause", "steps", "claim", "attestation", "waiver", "reopening", "evidence", "run"),
-    *("after", "links"),
+    *("after", "links", "notes"),
 }
 READINESS = {
     *("status", "releaseId", "description", "time", "run", "final", "checklist", "gate", "items", "checks"),
+    *("by", "evidence_hash", "changes", "problem"),
 }
 HEALTH = {"componentId", "componentType", "status", "time", "observedValue", "limit", "output"}
 
@@ -118,7 +118,7 @@ def test_probe_finds_files_in_the_current_folder(call: Call, folder: Path) -> No
 
 def test_status_as_json_when_nothing_is_known(call: Call, folder: Path) -> None:
     found = data(call("status", "--format", "json"))
-    assert set(found) == {"checklist", "gate", "items"}
+    assert set(found) == {"checklist", "gate", "items", "final_check"}
     assert set(found["checklist"]) == CHECKLIST
     assert (
         found["checklist"].items() >= {"title": "Test", "release": "1.0", "environment": "production"}.items()
@@ -144,10 +144,10 @@ def test_status_as_json_when_nothing_is_known(call: Call, folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_status_as_json_with_every_fact(call: Call) -> None:
-    today = f"{now().date()}"
+    this_day = f"{today()}"
     call("resolve", "door", "--action", "shut it", "--by", "Ann", "--on", "2025-06-27")
     call("attest", "sign-off", "--note", "looked", "--by", "Bob")
-    call("waive", "alarm", "--why", "Monday", "--until", today, "--by", "Cleo")
+    call("waive", "alarm", "--why", "Monday", "--until", this_day, "--by", "Cleo")
     call("reopen", "light", "--why", "seen it", "--by", "Dan")
     call("check", "door")
     items = {item["id"]: item for item in data(call("status", "--format", "json"))["items"]}
@@ -157,7 +157,7 @@ def test_status_as_json_with_every_fact(call: Call) -> None:
     assert MOMENT.fullmatch(attestation.pop("at"))
     assert HASH.fullmatch(attestation.pop("item"))
     assert attestation == {"by": "Bob", "note": "looked"}
-    assert items["alarm"]["waiver"].items() >= {"by": "Cleo", "why": "Monday", "until": today}.items()
+    assert items["alarm"]["waiver"].items() >= {"by": "Cleo", "why": "Monday", "until": this_day}.items()
     assert items["light"]["reopening"].items() >= {"by": "Dan", "why": "seen it"}.items()
     evidence = items["door"]["evidence"]
     assert set(evidence) == OUTCOME
@@ -192,7 +192,7 @@ def test_status_changes_nothing(call: Call, folder: Path) -> None:
 
 
 def records(folder: Path) -> list[Path]:
-    return sorted((folder / "reports").glob("*"))
+    return sorted((folder / "reports").glob("*.json"))
 
 
 def test_check_as_json_is_the_record_that_is_saved(call: Call, folder: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_line_break_from_outside_makes_no_line_of_ours(call: Call, folder: Pat
     [
         ("resolve", "door", "--action", "x"),
         ("attest", "sign-off", "--note", "x"),
-        ("waive", "door", "--why", "x", "--until", f"{now().date()}"),
+        ("waive", "door", "--why", "x", "--until", f"{today()}"),
         ("reopen", "door", "--why", "x"),
     ],
     ids=lambda args: args[0],
@@ -389,7 +389,7 @@ def test_a_mark_is_by_who_is_named_else_gits_user_else_the_login(
     args, fact = {
         "resolve": (("resolve", "door", "--action", "x"), "claim"),
         "attest": (("attest", "sign-off", "--note", "x"), "attestation"),
-        "waive": (("waive", "door", "--why", "x", "--until", f"{now().date()}"), "waiver"),
+        "waive": (("waive", "door", "--why", "x", "--until", f"{today()}"), "waiver"),
         "reopen": (("reopen", "door", "--why", "x"), "reopening"),
     }[mark]
 

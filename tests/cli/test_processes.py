@@ -122,12 +122,37 @@ def test_ctrl_c_ends_a_check_with_130_and_leaves_no_process(
         out, err = ending(process)
     assert (process.returncode, out) == (130, "")
     assert "interrupted" in err
+    assert ("go on with: gonogo check --resume" in err) is (args == ("check",))
     assert "Traceback" not in err
     assert [pid for pid in pids(tmp_path) if alive(pid)] == []
     assert "reports" not in {path.name for path in tmp_path.iterdir()}
     status = files(tmp_path).get("checklist.status.toml", b"")
     assert b"final_check" not in status
     assert b"[items.door" not in status
+
+
+def test_a_check_that_was_killed_is_gone_on_with(
+    gonogo: str, tmp_path: Path, surroundings: dict[str, str], call: Call
+) -> None:
+    little(tmp_path)
+    call("attest", "sign-off", "--note", "looked")
+    (tmp_path / "door.verdict").unlink()
+    os.mkfifo(tmp_path / "door.verdict")
+    with subprocess.Popen(
+        [gonogo, "check"], cwd=tmp_path, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert b"light" in process.stderr.readline()
+        process.kill()
+    assert call("status").returncode == 1
+    (tmp_path / "door.verdict").unlink()
+    (tmp_path / "door.verdict").write_text("pass")
+    done = call("check", "--resume")
+    assert (done.returncode, done.stdout.startswith("GO")) == (0, True)
+    assert "1 of 3 have run already" in done.stderr
+    assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["[2/3]", "[3/3]"]
+    assert "found pass" in call("log", "--item", "light").stdout
+    assert call("log", "--item", "light").stdout.count("found") == 1
 
 
 def test_ctrl_c_ends_a_probe_with_130_and_leaves_no_process(

@@ -1,0 +1,81 @@
+"""`gonogo import` and `gonogo export`: the Markdown list that a team has already."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.exits import narrate, refuse
+from cli.options import DEFAULT, by_option, name_of, output_option, place_options, put
+
+if TYPE_CHECKING:
+    from checklist.markdown import Imported
+    from checklist.opening import Place
+
+
+@click.command("import")
+@click.argument("list_", type=click.Path(path_type=Path), metavar="LIST.md")
+@click.option("-o", "folder", type=click.Path(path_type=Path), default=".", help="The folder to write to.")
+@click.option("--force", is_flag=True, help="Overwrite a checklist and its status that are there already.")
+@by_option
+def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:
+    """Read a Markdown checklist: write checklist.toml, and the claims of ticked boxes beside it.
+
+    A ticked box becomes a claim, never proof. What could not be placed is told line by line.
+    """
+    from checklist import importing, markdown
+    from checklist.opening import Place
+    from checklist.reading import FileError, read_text
+    from checklist.store import StoreError
+    from probes.outcome import now
+
+    place = Place(folder / DEFAULT)
+    if not folder.is_dir():
+        refuse(f"{folder}: no such folder")
+    there = [path for path in (place.checklist, place.status) if path.exists()]
+    if there and not force:
+        refuse(f"{there[0]} is there already; --force overwrites it")
+    try:
+        found = markdown.read(read_text(list_), list_, by=name_of(by), at=now())
+        importing.save(found, place, list_, name_of(by))
+    except (FileError, StoreError) as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(f"{place.checklist}: not written: {error.strerror or error}")
+    _tell(found, list_, place)
+
+
+def _tell(found: "Imported", path: Path, place: "Place") -> None:
+    from probes.parameters import needed
+
+    for problem in found.problems:
+        narrate(f"{path}:{problem.line}: {problem.message}")
+    for name, use in found.suggested.items():
+        narrate(f"{name}: suggested probe: {use}; look whether its parameters fit")
+    for item in found.checklist.items:
+        if item.probe is None and item.id in found.facts and found.facts[item.id].claim:
+            narrate(f"{item.id}: claimed, and no probe could prove it: attest it, or bind it to a probe")
+    if names := needed([item.probe.parameters for item in found.checklist.items if item.probe]):
+        narrate(f"for the probes set: {', '.join(names)}")
+    claims = sum(facts.claim is not None for facts in found.facts.values())
+    number = len(found.problems)
+    left = f", {number} line{'' if number == 1 else 's'} not taken over" if number else ""
+    narrate(f"{place.checklist}: {len(found.checklist.items)} items, {claims} resolved, none proven{left}")
+
+
+@click.command()
+@output_option
+@place_options
+def export(output: Path | None, place: "Place") -> None:
+    """Write the checklist and what is claimed as Markdown; `gonogo import` reads it again."""
+    from checklist import definition, markdown
+    from checklist.opening import open_store
+    from checklist.reading import FileError
+    from checklist.store import StoreError
+    from probes.outcome import now
+
+    try:
+        known = definition.load(place.checklist, place.environment)
+        put(markdown.write(known, open_store(place, known).load(), now()), output)
+    except (FileError, StoreError) as error:
+        refuse(str(error))

@@ -1,0 +1,143 @@
+"""`gonogo report` and `gonogo log`: what is on record."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.exits import Exit, narrate, refuse
+from cli.options import format_option, output_option, place_options, put
+
+if TYPE_CHECKING:
+    from checklist.journal import Entry
+    from checklist.opening import Place
+    from checklist.reports.readiness import ReadinessCheck
+    from checklist.reports.resolution import ResolutionReport
+
+_SUFFIXES = {"json": ".json", "markdown": ".md", "html": ".html"}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["resolution", "readiness"]), default="resolution")
+@click.option("--format", "form", type=click.Choice([*_SUFFIXES]), help="Write it, save nothing.")
+@output_option
+@place_options
+def report(kind: str, form: str | None, output: Path | None, place: "Place") -> None:
+    """Report on every item as it stands (resolution), or on the last final check (readiness).
+
+    Without a format the resolution report is saved under reports/ as JSON, Markdown and HTML, as the
+    readiness check is when a final check ends; the JSON file is named. `-o` goes by the end of its name.
+    """
+    from checklist.lifecycle import RefusedError
+    from checklist.reading import FileError
+    from checklist.reports import readiness, records
+    from checklist.store import StoreError
+
+    suffix = _SUFFIXES[form] if form else output.suffix.lower() if output else None
+    if suffix is not None and suffix not in _SUFFIXES.values():
+        refuse(f"{output}: say which --format; a name that ends in .json, .md or .html would")
+    try:
+        if kind == "resolution":
+            document: ReadinessCheck | ResolutionReport = _resolution(place)
+            if suffix is None:
+                put(f"{records.save(document, place.records)}\n", None)
+                return
+        else:
+            path = _newest(place)
+            document = readiness.read(path)
+            if suffix is None:
+                put(f"{path}\n", None)
+                return
+    except (FileError, StoreError, RefusedError) as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(f"{place.records / 'reports'}: not saved: {error.strerror or error}")
+    put(records.render(document)[suffix], output)
+
+
+def _resolution(place: "Place") -> "ResolutionReport":
+    from checklist import definition, journal
+    from checklist.opening import open_store
+    from checklist.reports import resolution, status_report
+    from probes.outcome import now
+
+    known, moment = definition.load(place.checklist, place.environment), now()
+    found = status_report.build(known, open_store(place, known).load(), moment)
+    return resolution.build(found, journal.read(place.journal), moment)
+
+
+def _newest(place: "Place") -> Path:
+    from checklist import definition
+    from checklist.reports import readiness
+
+    definition.load(place.checklist, place.environment)
+    path = readiness.newest(place.records)
+    if path is None:
+        refuse("no final check is on record yet: gonogo check")
+    return path
+
+
+@click.command()
+@click.option("--item", "items", multiple=True, metavar="ID", help="Only lines about this item.")
+@click.option("-n", "last", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@click.option("--verify", is_flag=True, help="Prove that no line was changed, added or taken away.")
+@format_option("text", "json")
+@output_option
+@place_options
+def log(
+    *,
+    items: tuple[str, ...],
+    last: int | None,
+    verify: bool,
+    form: str,
+    output: Path | None,
+    place: "Place",
+) -> None:
+    """Tell what happened: every claim, waiver, outcome and decision, oldest first.
+
+    `--verify` exits 1 and names the first broken line if the journal is not as it was written.
+    """
+    from checklist import definition, journal
+    from checklist.opening import open_store
+    from checklist.reading import FileError, nearest
+    from checklist.store import StoreError
+
+    try:
+        known = definition.load(place.checklist, place.environment)
+        if verify:
+            _verify(place, journal.verify(place.journal, open_store(place, known).load()))
+        entries = journal.read(place.journal)
+    except (FileError, StoreError) as error:
+        refuse(str(error))
+    # An item that is gone from the checklist still has its history.
+    named = {*known.by_id, *(entry.item for entry in entries)}
+    for item in items:
+        if item not in named:
+            refuse(f"no item is called {item!r}{nearest(item, sorted(named))}")
+    if items:
+        meant = {entry.number for item in items for entry in journal.of_item(entries, item)}
+        entries = [entry for entry in entries if entry.number in meant]
+    entries = entries[-last:] if last else entries
+    put(_as_text(entries) if form == "text" else _as_json(entries), output)
+
+
+def _verify(place: "Place", broken: tuple[int, str] | None) -> None:
+    if broken:
+        narrate(f"{place.journal}:{broken[0]}: {broken[1]}")
+        sys.exit(Exit.NO_GO)
+    narrate(f"{place.journal}: every line is as it was written")
+    sys.exit(Exit.GO)
+
+
+def _as_text(entries: "Sequence[Entry]") -> str:
+    from checklist.reports import text
+
+    return "".join(text.entry(entry) for entry in entries)
+
+
+def _as_json(entries: "Sequence[Entry]") -> bytes:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n"
