@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from checklist.session import Session
 from tui.app import Console
+from tui.screens.board import Board
 
 CHECKLIST = """
 [checklist]
@@ -73,6 +74,11 @@ class Desk:
     def text(self) -> str:
         return screen_text(self.app)
 
+    @property
+    def checking(self) -> bool:
+        """Whether the board shows a check that has not ended."""
+        return any(isinstance(screen, Board) and screen._check for screen in self.app.screen_stack)
+
     def verdict(self, item: str, verdict: str) -> None:
         """Let the probe of an item find something."""
         (self.folder / f"{item}.verdict").write_text(verdict)
@@ -110,7 +116,7 @@ async def open_desk(
     path.write_text(checklist)
     for item in ("cache", "slow"):
         (folder / f"{item}.verdict").write_text("pass")
-    session = Session.open(path)
+    session = Session.open(path, operator="operator")
     app = Console(session)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ async def test_a_mark_is_on_disk_when_the_screen_shows_it(desk: Desk) -> None:
     await desk.type("done")
     await desk.press("enter")
     await desk.see("claimed, not proven")
-    assert Session.open(desk.session.path).states()["cache"] == "resolved"
+    assert Session.open(desk.session.place.checklist).states()["cache"] == "resolved"
 
 
 async def test_nothing_is_marked_without_an_answer_or_after_escape(desk: Desk) -> None:
@@ -154,7 +155,7 @@ async def test_the_final_check_alone_makes_go(desk: Desk) -> None:
     await desk.state("slow", "verified")
     assert not desk.session.gate().go
     await desk.see("no final check has run")
-    await wait_for(lambda: not desk.session.running, "the run has ended")
+    await wait_for(lambda: not desk.checking, "the check has ended")
     await desk.press("F")
     await wait_for(lambda: desk.session.gate().go, "GO")
     await desk.see("Nothing holds it: 1 verified, 1 attested.")
@@ -179,6 +180,34 @@ async def test_keys_are_answered_while_probes_run_and_a_final_check_can_be_stopp
         assert not desk.session.running
         await desk.press("x")
         await desk.see("Nothing is running")
+
+
+async def test_a_stopped_final_check_is_gone_on_with_or_begun_anew(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.press("G", "space")
+        await desk.type("read")
+        await desk.press("enter")
+        await desk.state("manual", "attested")
+        (tmp_path / "slow.verdict").unlink()
+        os.mkfifo(tmp_path / "slow.verdict")
+        await desk.press("F")
+        await desk.state("cache", "verified")
+        await desk.press("x")
+        await desk.see("it does not count. F goes")
+        await desk.press("F")
+        await desk.see("stopped after 1 of 2 probes")
+        await desk.press("escape")
+        await desk.see_not("stopped after 1 of 2")
+        assert not desk.session.running
+        first = desk.session.status.of("cache").evidence
+        (tmp_path / "slow.verdict").unlink()
+        desk.verdict("slow", "pass")
+        await desk.press("F", "enter")
+        await wait_for(lambda: desk.session.gate().go and not desk.checking, "GO")
+        assert desk.session.status.of("cache").evidence == first
+        await desk.press("F")
+        await wait_for(lambda: desk.session.status.of("cache").evidence != first, "it began anew, unasked")
+        await wait_for(lambda: not desk.session.running, "it has ended")
 
 
 async def test_one_run_can_be_stopped_and_run_again(tmp_path: Path) -> None:
@@ -233,18 +262,18 @@ def refuse_write(*_: object) -> None:
 
 async def test_what_others_change_is_seen_and_a_go_does_not_outlive_it(desk: Desk) -> None:
     await reach_go(desk)
-    other = Session.open(desk.session.path)
+    other = Session.open(desk.session.place.checklist)
     await other.reopen("cache", by="Bob", why="wrong server")
     await desk.see("cache: reopened: wrong server")
     assert "NO-GO" in desk.text
-    desk.session.path.write_text(CHECKLIST.replace("The cache is healthy", "Another title"))
+    desk.session.place.checklist.write_text(CHECKLIST.replace("The cache is healthy", "Another title"))
     await desk.see("Another title")
-    desk.session.path.write_text("not toml")
+    desk.session.place.checklist.write_text("not toml")
     await wait_for(lambda: "not valid TOML" in (desk.session.unread or ""), "it is told")
     await desk.see("NO-GO")
     assert "Another title" in desk.text
     assert "checklist.toml:1" in desk.session.gate().reasons[0]
-    desk.session.path.write_text(CHECKLIST)
+    desk.session.place.checklist.write_text(CHECKLIST)
     await desk.see("The cache is healthy")
     await wait_for(lambda: "checklist.toml:1" not in desk.session.gate().reasons[0], "it is read again")
 
@@ -255,7 +284,7 @@ async def test_a_checklist_edited_during_its_final_check_does_not_count(tmp_path
         await desk.session.attest("manual", by="Ann", note="read")
         await desk.press("F")
         await desk.see("Final check 1/2")
-        desk.session.path.write_text(slow + '[[items]]\nid = "more"\ntitle = "One more"\n')
+        desk.session.place.checklist.write_text(slow + '[[items]]\nid = "more"\ntitle = "One more"\n')
         (tmp_path / "go").write_text("")
         await desk.see("It does not count")
         assert desk.session.status.final_check is None

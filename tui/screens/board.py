@@ -13,7 +13,6 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from checklist import identity
 from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Started
 from checklist.lifecycle import GREEN, RefusedError
 from checklist.reading import FileError
@@ -21,10 +20,12 @@ from checklist.reports.status_report import ItemReport, StatusReport
 from checklist.reports.text import ago
 from checklist.session import Session
 from checklist.store import StoreError
+from checklist.zones import day
 from probes.clean import strip
 from probes.outcome import Verdict, now
 from tui import keys
 from tui.messages import Highlighted, Left, Opened, Refused, SessionEvent, StepTicked
+from tui.screens.choice import Choice
 from tui.screens.prompt import Prompt, Question
 from tui.widgets.detail import Detail
 from tui.widgets.item_list import ItemList
@@ -76,7 +77,6 @@ class Board(Screen[None]):
         self._frame = 0
         self._spinner: Timer | None = None
         self._shown: object = None
-        self._operator = identity.name()
         self._trouble = ""
 
     def compose(self) -> ComposeResult:
@@ -180,8 +180,10 @@ class Board(Screen[None]):
                 self._show_running()
                 self._look_again()
                 self._show_detail()
-            case CheckStarted():
-                self._check, self._done = message.event, {}
+            case CheckStarted(done=done):
+                evidence = {item: self._items[item].evidence for item in done if item in self._items}
+                self._check = message.event
+                self._done = {item: found.verdict if found else None for item, found in evidence.items()}
                 self._show_running()
             case CheckEnded():
                 self._check, self._done = None, {}
@@ -195,7 +197,7 @@ class Board(Screen[None]):
     def _announce(self, ended: CheckEnded) -> None:
         gate = self._report.gate
         if not ended.whole:
-            self._say("It was stopped, so it does not count.", "Final check", "warning")
+            self._say("It was stopped, so it does not count. F goes on with it.", "Final check", "warning")
         elif ended.record is None:
             self._say(
                 "It does not count: the checklist changed meanwhile, or it was not saved.",
@@ -252,8 +254,22 @@ class Board(Screen[None]):
         """Run every probe in one go."""
         if self._check:
             self._refuse("A check is running already; x stops it.")
+        elif (stopped := self._session.unfinished()) and (done := len(self._session.seen_by(stopped.run))):
+            total = sum(item.probe is not None for item in self._report.items)
+            self.app.push_screen(
+                Choice(
+                    "Final check",
+                    f"The last one was stopped after {done} of {total} probes. Nothing has changed since.",
+                    [("resume", "Go on where it was stopped"), ("anew", "Begin anew")],
+                ),
+                self._check_all,
+            )
         else:
-            self._do(self._session.check())
+            self._check_all("anew")
+
+    def _check_all(self, way: str | None) -> None:
+        if way:
+            self._do(self._session.check(resume=way == "resume"))
 
     def action_cancel(self) -> None:
         """Stop the run of the item under the cursor; if it is not running, stop all."""
@@ -296,8 +312,9 @@ class Board(Screen[None]):
     def action_waive(self) -> None:
         """Accept the item under the cursor as it is, up to a day."""
         if item := self._here():
-            week = (now().date() + timedelta(days=7)).isoformat()
-            until = Question("until", "Up to and including which day?", week, day=True)
+            zone = self._session.checklist.policy.time_zone
+            week = (day(now(), zone) + timedelta(days=7)).isoformat()
+            until = Question("until", f"Up to the end of which day ({zone})?", week, day=True)
             self._ask(
                 "Waive",
                 "It will not hold the gate up to that day, and stays counted in the verdict.",
@@ -318,7 +335,7 @@ class Board(Screen[None]):
                 if said:
                     self._do(mark(said))
 
-            questions = [*questions, Question("by", "Under which name?", self._operator)]
+            questions = [*questions, Question("by", "Under which name?", self._session.operator)]
             self.app.push_screen(Prompt(f"{verb} {item.id}", f"{item.title}\n{lead}", questions), answered)
 
     def action_undo(self) -> None:
