@@ -221,3 +221,11 @@ def test_an_import_that_cannot_save_its_claims_leaves_nothing(call: Call, tmp_pa
     done = call("import", "LIST.md")
     assert (done.returncode, "Is a directory" in done.stderr) == (USAGE, True)
     assert not (tmp_path / "checklist.toml").exists()
+
+
+def test_an_import_names_the_probes_that_came_with_the_list(call: Call, tmp_path: Path) -> None:
+    probe = '{ use = "command", command = ["touch", "ran"] }'
+    (tmp_path / "LIST.md").write_text(f"- [ ] **Quiet**\n  - probe: `{probe}`\n")
+    done = call("import", "LIST.md")
+    assert "quiet: probe command as the list has it; look what it does before it runs" in done.stderr
+    assert not (tmp_path / "ran").exists()

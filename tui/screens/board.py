@@ -322,9 +322,12 @@ class Board(Screen[None]):
                 lambda said: self._session.waive(
                     item.id, by=said["by"], why=said["why"], until=date.fromisoformat(said["until"])
                 ),
+                "Who approves it?",
             )
 
-    def _ask(self, verb: str, lead: str, questions: list[Question], mark: Mark) -> None:
+    def _ask(
+        self, verb: str, lead: str, questions: list[Question], mark: Mark, who: str = "Under which name?"
+    ) -> None:
         """Ask, and then mark the item under the cursor with what was answered.
 
         The window is there before the next key is read, so that no word of an answer is taken for a command.
@@ -335,7 +338,7 @@ class Board(Screen[None]):
                 if said:
                     self._do(mark(said))
 
-            questions = [*questions, Question("by", "Under which name?", self._session.operator)]
+            questions = [*questions, Question("by", who, self._session.operator)]
             self.app.push_screen(Prompt(f"{verb} {item.id}", f"{item.title}\n{lead}", questions), answered)
 
     def action_undo(self) -> None:

@@ -28,7 +28,7 @@ class Choice(ModalScreen[str | None]):
         align: center middle;
         Label { width: 1fr; }
         .hint { color: $foreground-muted; }
-        OptionList { height: auto; margin: 1 0; border: none; padding: 0; }
+        OptionList { height: auto; margin: 1 0; padding: 0; border: none; &:focus { border: none; } }
     }
     """
 
