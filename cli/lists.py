@@ -53,9 +53,10 @@ def _tell(found: "Imported", path: Path, place: "Place") -> None:
     for name, use in found.suggested.items():
         narrate(f"{name}: suggested probe: {use}; look whether its parameters fit")
     for item in found.checklist.items:
-        if item.probe is not None and item.id not in found.suggested:
+        if item.probe is not None and "command" in item.probe.parameters:
             # A list from elsewhere must not make a program run unseen.
-            narrate(f"{item.id}: probe {item.probe.use} as the list has it; look what it does before it runs")
+            command = item.probe.parameters["command"]
+            narrate(f"{item.id}: its probe runs a program that the list names; look at it first: {command}")
         if item.probe is None and item.id in found.facts and found.facts[item.id].claim:
             narrate(f"{item.id}: claimed, and no probe could prove it: attest it, or bind it to a probe")
     if names := needed([item.probe.parameters for item in found.checklist.items if item.probe]):

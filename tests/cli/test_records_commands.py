@@ -227,5 +227,5 @@ def test_an_import_names_the_probes_that_came_with_the_list(call: Call, tmp_path
     probe = '{ use = "command", command = ["touch", "ran"] }'
     (tmp_path / "LIST.md").write_text(f"- [ ] **Quiet**\n  - probe: `{probe}`\n")
     done = call("import", "LIST.md")
-    assert "quiet: probe command as the list has it; look what it does before it runs" in done.stderr
+    assert "quiet: its probe runs a program that the list names; look at it first: ['touch', " in done.stderr
     assert not (tmp_path / "ran").exists()
