@@ -274,6 +274,25 @@ def read(path: Path) -> list[Entry]:
     return entries
 
 
+def last_record(path: Path) -> str:
+    """Return the name of the record of the last final check that a journal tells of; empty if of none.
+
+    Raises:
+        FileError: If it cannot be read, or that line is none.
+    """
+    last = None
+    for number, raw in enumerate(_lines(path), 1):
+        # A long journal is mostly of other lines.
+        if b'"what":"decided"' in raw:
+            last = number, raw
+    if last is None:
+        return ""
+    try:
+        return msgspec.json.decode(last[1], type=Entry).data.get("record", "")
+    except msgspec.DecodeError as error:
+        raise FileError(path, last[0], f"not a line of a journal: {error}") from None
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:

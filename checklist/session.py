@@ -363,7 +363,7 @@ class Session(Book):
 
     async def _save_record(self, result: readiness.ReadinessCheck) -> tuple[readiness.ReadinessCheck, Path]:
         def save() -> tuple[readiness.ReadinessCheck, Path]:
-            whole = readiness.compared(result, self.place.records)
+            whole = readiness.compared(result, self.place.records, self.place.journal)
             return whole, records.save(whole, self.place.records)
 
         try:

@@ -73,7 +73,7 @@ def _newest(place: "Place") -> Path:
     from checklist.reports import readiness
 
     definition.load(place.checklist, place.environment)
-    path = readiness.newest(place.records)
+    path = readiness.newest(place.records, place.journal)
     if path is None:
         refuse("no final check is on record yet: gonogo check")
     return path

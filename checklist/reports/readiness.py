@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from checklist.gate import Gate
+from checklist.journal import last_record
 from checklist.reading import FileError
 from checklist.reports.blocks import one_line
 from checklist.reports.comparison import Comparison, compare
@@ -129,24 +130,22 @@ def _checks(items: tuple[ItemReport, ...]) -> dict[str, list[HealthCheck]]:
     return checks
 
 
-_NAME = re.compile(r"readiness_check_([0-9]{8}_[0-9]{6})(?:_([0-9]{1,4}))?\.json")
+_NAME = re.compile(r"readiness_check_[0-9]{8}_[0-9]{6}(?:_[0-9]{1,4})?\.json")
 
 
-def newest(folder: Path) -> Path | None:
-    """Return the newest record under `reports/` of a folder, by the time and number in its name.
+def newest(folder: Path, journal: Path) -> Path | None:
+    """Return the record under `reports/` of a folder of the last final check that a journal tells of.
+
+    The time in a name does not say which is the last one: it is that of somebody's zone, of a clock that may
+    be set back. Another checklist in the same folder may have made it, or a final check that never counted.
 
     Raises:
-        FileError: If the folder cannot be read.
+        FileError: If the journal cannot be read, or names no record.
     """
-    reports = folder / "reports"
-    try:
-        named = [(found, path) for path in reports.iterdir() if (found := _NAME.fullmatch(path.name))]
-        files = [(found[1], int(found[2] or 1), path) for found, path in named if path.is_file()]
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise FileError(reports, None, f"cannot be read: {error.strerror}") from None
-    return max(files)[2] if files else None
+    name = last_record(journal)
+    if name and not _NAME.fullmatch(name):
+        raise FileError(journal, None, f"{one_line(name)!r} is no name of a readiness check")
+    return folder / "reports" / name if name else None
 
 
 def read(path: Path) -> ReadinessCheck:
@@ -173,13 +172,13 @@ def read(path: Path) -> ReadinessCheck:
         raise FileError(path, None, "not a readiness check: nested too deeply") from None
 
 
-def compared(record: ReadinessCheck, folder: Path) -> ReadinessCheck:
-    """Return a record with what has changed since the newest one under `reports/` of a folder.
+def compared(record: ReadinessCheck, folder: Path, journal: Path) -> ReadinessCheck:
+    """Return a record with what has changed since the one before it; see `newest`.
 
     That one may be unreadable: then the record says so, and why.
     """
     try:
-        path = newest(folder)
+        path = newest(folder, journal)
         changes = compare(read(path), record, path.name) if path else None
     except FileError as error:
         place = f"{error.path.name}:{error.line}" if error.line else error.path.name

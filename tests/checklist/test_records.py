@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from checklist import durable, schema
-from checklist.journal import Entry
+from checklist import durable, journal, schema
+from checklist.journal import Entry, Note
 from checklist.reading import FileError
 from checklist.reports import readiness, records, resolution, status_report
 from checklist.reports.readiness import ReadinessCheck
@@ -212,28 +212,38 @@ def test_a_text_that_is_no_utf8_does_not_keep_a_record_from_being_saved(tmp_path
 # Finding and reading them
 
 
-def test_the_newest_record_is_that_of_the_latest_time_and_the_highest_number(tmp_path: Path) -> None:
-    assert readiness.newest(tmp_path) is None
-    (tmp_path / "reports").mkdir()
-    assert readiness.newest(tmp_path) is None
-    for name in (
-        *("readiness_check_20250627_120000.json", "readiness_check_20250627_120000_2.json"),
-        *("readiness_check_20250627_120000_10.json", "readiness_check_20250627_120000_9.json"),
-        *("readiness_check_20250626_235959_99.json", "readiness_check_20250627_120000_11.md"),
-        *("readiness_check_20250628_000000.json.tmp", ".readiness_check_20250628_000000.json"),
-        *("readiness_check_latest.json", "issue_resolution_report_20260101_000000.json"),
-    ):
-        (tmp_path / "reports" / name).write_text("{}")
-    (tmp_path / "reports" / "readiness_check_20260101_000000.json").mkdir()
-    found = readiness.newest(tmp_path)
-    assert found is not None
-    assert found.name == "readiness_check_20250627_120000_10.json"
+def decided(folder: Path, *names: str) -> Path:
+    """Return a journal that tells of final checks with these records."""
+    path, status, line = folder / "checklist.journal.jsonl", Status(), ""
+    for name in names:
+        note = Note("decided", "Ann", run="r", data={"gate": "GO", "record": name})
+        line = journal.compose(note, at=NOW, checklist="", before=status, after=status, last=line)
+        journal.append(path, "", line)
+    return path
 
 
-def test_reports_that_are_no_folder_are_told(tmp_path: Path) -> None:
-    (tmp_path / "reports").write_text("")
-    with pytest.raises(FileError, match="reports: cannot be read"):
-        readiness.newest(tmp_path)
+def test_the_newest_record_is_the_one_that_the_journal_tells_of_last_whatever_its_name_says(
+    tmp_path: Path,
+) -> None:
+    assert readiness.newest(tmp_path, tmp_path / "checklist.journal.jsonl") is None
+    book = decided(tmp_path, "readiness_check_20250628_000000.json", "readiness_check_20250627_120000_2.json")
+    records.save(check(proven(LIST), time=hours(24)), tmp_path)
+    found = readiness.newest(tmp_path, book)
+    assert found == tmp_path / "reports" / "readiness_check_20250627_120000_2.json"
+
+
+@pytest.mark.parametrize("name", ["../checklist.toml", "readiness_check_1.json", "x\x1b[2J"])
+def test_a_name_that_is_none_of_a_record_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileError, match="is no name of a readiness check"):
+        readiness.newest(tmp_path, decided(tmp_path, name))
+
+
+def test_a_journal_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be read"):
+        readiness.newest(tmp_path, tmp_path)
+    (book := tmp_path / "checklist.journal.jsonl").write_text('{}\n{"what":"decided"}\n')
+    with pytest.raises(FileError, match=":2: not a line of a journal"):
+        readiness.newest(tmp_path, book)
 
 
 def test_a_saved_record_is_read_again(tmp_path: Path) -> None:
@@ -292,14 +302,16 @@ def test_a_record_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_the_first_record_has_nothing_to_compare_with(tmp_path: Path) -> None:
-    found = readiness.compared(RECORD, tmp_path)
+    found = readiness.compared(RECORD, tmp_path, tmp_path / "checklist.journal.jsonl")
     assert (found.changes, found.problem) == (None, "")
 
 
 def test_a_record_is_compared_with_the_newest_one(tmp_path: Path) -> None:
-    records.save(check(BROKEN, time=hours(-2), run="older"), tmp_path)
-    records.save(check(proven(LIST), time=hours(-1), run="newer"), tmp_path)
-    found = readiness.compared(check(BROKEN), tmp_path)
+    before = [
+        records.save(check(BROKEN, time=hours(-2), run="older"), tmp_path),
+        records.save(check(proven(LIST), time=hours(-1), run="newer"), tmp_path),
+    ]
+    found = readiness.compared(check(BROKEN), tmp_path, decided(tmp_path, *(path.name for path in before)))
     assert found.problem == ""
     assert found.changes is not None
     assert (found.changes.run, found.changes.previous) == ("newer", "readiness_check_20250627_110000.json")
@@ -307,13 +319,16 @@ def test_a_record_is_compared_with_the_newest_one(tmp_path: Path) -> None:
     assert readiness.read(records.save(found, tmp_path)) == found
 
 
-def test_a_previous_record_that_cannot_be_read_is_told_and_not_passed_over(tmp_path: Path) -> None:
-    records.save(check(proven(LIST), time=hours(-2)), tmp_path)
-    (tmp_path / "reports" / "readiness_check_20250627_110000.json").write_text("{\n\n oops")
-    found = readiness.compared(RECORD, tmp_path)
+@pytest.mark.parametrize(("text", "why"), [("{\n\n oops", ":3: not valid JSON"), (None, ": no such file")])
+def test_a_previous_record_that_cannot_be_read_is_told_and_not_passed_over(
+    tmp_path: Path, text: str | None, why: str
+) -> None:
+    name = "readiness_check_20250627_110000.json"
+    book = decided(tmp_path, records.save(check(proven(LIST), time=hours(-2)), tmp_path).name, name)
+    if text is not None:
+        (tmp_path / "reports" / name).write_text(text)
+    found = readiness.compared(RECORD, tmp_path, book)
     assert found.changes is None
-    assert found.problem.startswith(
-        "not compared with the check before: readiness_check_20250627_110000.json:3: not valid JSON"
-    )
+    assert found.problem.startswith(f"not compared with the check before: {name}{why}")
     assert str(tmp_path) not in found.problem
     assert Verdict.PASS.value == found.status

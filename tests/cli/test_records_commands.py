@@ -229,3 +229,20 @@ def test_an_import_names_the_probes_that_came_with_the_list(call: Call, tmp_path
     done = call("import", "LIST.md")
     assert "quiet: its probe runs a program that the list names; look at it first: ['touch', " in done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_last_final_check_is_told_of_in_whatever_zone_it_was_made(call: Call, folder: Path) -> None:
+    with_session(attest)(folder)
+    assert call("check", TZ="Asia/Seoul").returncode == GO
+    (folder / "door.verdict").write_text("fail")
+    assert call("check", TZ="America/Los_Angeles").returncode == NO_GO
+    assert call("report", "readiness", "--format", "markdown").stdout.startswith("# **✗ NO-GO")
+
+
+def test_two_checklists_in_one_folder_are_not_compared_with_each_other(call: Call, folder: Path) -> None:
+    other = folder / "other.toml"
+    other.write_text((folder / "checklist.toml").read_text().replace('"door"', '"gate"'))
+    call("check")
+    assert "is gone" not in call("check", "--checklist", str(other)).stdout
+    said = json.loads(call("report", "readiness", "--format", "json").stdout)
+    assert "door" in {item["id"] for item in said["items"]}
