@@ -45,7 +45,7 @@ def status(*, form: str, output: Path | None, place: "Place", selection: "Select
     from checklist.lifecycle import RefusedError
     from checklist.opening import open_store
     from checklist.reading import FileError
-    from checklist.reports import status_report, text
+    from checklist.reports import status_report
     from checklist.selection import select
     from checklist.store import StoreError
     from probes.outcome import now
@@ -60,10 +60,8 @@ def status(*, form: str, output: Path | None, place: "Place", selection: "Select
     code = of_gate(report) if chosen is None else of_items(chosen)
     if chosen is not None:
         report = msgspec.structs.replace(report, items=chosen)
-    if form == "text":
-        data: str | bytes = text.status(report, moment)
-    elif form == "json":
-        data = status_report.encode(report)
+    if form == "json":
+        data: str | bytes = status_report.encode(report)
     else:
         data = _render(form, report, place, code, moment, chosen=chosen is not None)
     put(data, output)
@@ -131,14 +129,12 @@ def _finish(
         report = msgspec.structs.replace(report, items=chosen)
     if form == "json":
         data: str | bytes = status_report.encode(result)
-    elif form != "text":
+    elif form == "text" and names is not None:
+        data = text.checked(report.items, result.run)
+    else:
         data = _render(
             form, report, session.place, code, result.time, chosen=names is not None, changes=changes
         )
-    elif names is None:
-        data = text.status(report, result.time, changes)
-    else:
-        data = text.checked(report.items, result.run)
     put(data, output)
     sys.exit(code)
 

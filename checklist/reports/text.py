@@ -24,13 +24,22 @@ GLYPHS = {
 VERDICT_GLYPHS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 
 
-def status(report: StatusReport, now: datetime, changes: Sequence[str] = ()) -> str:
-    """Return the gate, its reasons, what changed since the check before, and every item."""
+def status(
+    report: StatusReport,
+    now: datetime,
+    changes: Sequence[str] = (),
+    told: tuple[str, Sequence[str]] | None = None,
+) -> str:
+    """Return the verdict, its reasons, what changed since the check before, and every item.
+
+    Verdict and reasons are those of the gate, or those that are told instead.
+    """
+    verdict, reasons = told or (report.gate.line, report.gate.reasons)
     head = report.checklist
     name = " · ".join(part for part in (head.title, head.release, head.environment) if part)
-    lines = [f"{report.gate.line}  {name}"]
-    if report.gate.reasons:
-        lines += ["", *(f"  {reason}" for reason in report.gate.reasons)]
+    lines = [f"{verdict}  {name}"]
+    if reasons:
+        lines += ["", *(f"  {reason}" for reason in reasons)]
     if changes:
         lines += ["", *(f"  {change}" for change in changes)]
     section = ""

@@ -202,7 +202,7 @@ def test_an_import_tells_what_it_suggests_and_what_its_probes_need(call: Call, t
     assert "redis-is-healthy: suggested probe: redis" in said
     assert "for the probes set: REDIS_URL\n" in said
     assert "nobody-is-on-holiday: claimed, and no probe could prove it: attest it" in said
-    assert call("status", "--only", "nobody*").stdout.splitlines()[0].startswith("NO-GO")
+    assert call("status", "--only", "nobody*").stdout.splitlines()[0].startswith("NOT PROVEN")
 
 
 def test_an_import_by_force_takes_claims_and_proofs_of_the_old_list_away(call: Call, folder: Path) -> None:
