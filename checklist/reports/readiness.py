@@ -2,7 +2,8 @@
 
 Its envelope (`status`, `releaseId`, `description`, `checks` with `componentId`, `observedValue`,
 `observedUnit`, `status`, `time`, `output`) follows the IETF draft "Health Check Response Format for HTTP
-APIs" (draft-inadarei-api-health-check-06); everything else is ours.
+APIs" (draft-inadarei-api-health-check-06); everything else is ours. Ours too are the status `unknown` of a
+line of evidence, the name of a probe as its `componentType`, and the `output` of a line that passes.
 """
 
 import re
@@ -49,7 +50,7 @@ class ReadinessCheck(msgspec.Struct, frozen=True, kw_only=True):
         checklist: What was checked, with its hash.
         gate: The decision after the run.
         items: Every item as `gonogo status` shows it.
-        checks: The evidence by `item:check`.
+        checks: The evidence by `item:check`; by `item` alone where the probe could not look at all.
         by: Who ran it; empty if that is not known.
         evidence_hash: The hash of each item's outcome, by id; see `evidence_hash`.
         changes: What has changed since the check before; None if there is none, or it could not be read.
@@ -115,7 +116,20 @@ def _checks(items: tuple[ItemReport, ...]) -> dict[str, list[HealthCheck]]:
     for item in items:
         if (outcome := item.evidence) is None:
             continue
+        if not outcome.checks:
+            # What could not be looked at has no evidence: left out, it would look as if nothing was wrong.
+            checks[item.id] = [
+                HealthCheck(
+                    component_id=item.id,
+                    component_type=outcome.probe,
+                    status=outcome.verdict.value,
+                    time=outcome.started_at,
+                    output=f"{outcome.summary} {outcome.hint}".strip(),
+                )
+            ]
         for check in outcome.checks:
+            # In the draft a colon stands between the two parts of a name, and in neither.
+            name = f"{item.id}:{check.name.replace(':', ' ')}"
             line = HealthCheck(
                 component_id=item.id,
                 component_type=outcome.probe,
@@ -126,7 +140,7 @@ def _checks(items: tuple[ItemReport, ...]) -> dict[str, list[HealthCheck]]:
                 limit=check.limit,
                 output=f"{check.message} {check.hint}".strip(),
             )
-            checks.setdefault(f"{item.id}:{check.name}", []).append(line)
+            checks.setdefault(name, []).append(line)
     return checks
 
 

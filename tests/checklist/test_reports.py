@@ -2,12 +2,13 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from checklist.definition import Checklist
 from checklist.lifecycle import State
 from checklist.reports import readiness, status_report, text
 from checklist.status import Claim, Facts, Status
-from probes.outcome import Check, Figure, Outcome, Verdict
+from probes.outcome import Check, Figure, Outcome, Reason, Verdict, unknown
 from tests.checklist.making import (
     NOW,
     RUN,
@@ -93,6 +94,21 @@ def test_each_line_of_evidence_is_a_check_of_health_json() -> None:
         }
     ]
     assert set(whole["checks"]) == {"cache:said", "notes:said"}
+
+
+def test_what_could_not_be_looked_at_is_not_missing_from_the_checks_of_health_json() -> None:
+    found = unknown(Reason.REFUSED, "Nobody answers.", "Start it.")
+    facts = Facts(evidence=replace(evidence(LIST.by_id["cache"]), outcome=found))
+    ((line,),) = [record(Status(items={"cache": facts})).checks["cache"]]
+    assert (line.status, line.component_id) == ("unknown", "cache")
+    assert line.output == "Nobody answers. Start it."
+
+
+def test_no_colon_but_ours_is_in_the_name_of_a_check_of_health_json() -> None:
+    known = evidence(LIST.by_id["cache"])
+    checks = tuple(replace(known.outcome.checks[0], name=name) for name in ("port a:1", "port a 1"))
+    facts = Facts(evidence=replace(known, outcome=replace(known.outcome, checks=checks)))
+    assert len(record(Status(items={"cache": facts})).checks["cache:port a 1"]) == 2
 
 
 # Text
