@@ -273,17 +273,22 @@ def _resolution_row(item: ResolvedItem) -> tuple[Line, ...]:
         _plain(item.owner),
         _plain(str(item.due or "")),
         _plain(str(item.claimed_on or "")),
-        _in_time(item.days_early_or_late),
+        _in_time(item),
         _plain(item.action),
     )
 
 
-def _in_time(number: int | None) -> Line:
+def _in_time(item: ResolvedItem) -> Line:
+    number = item.days_early_or_late
     if number is None:
         return ()
+    # The days are those of the claim, which did not last.
+    again = ", open again" if item.claimed_on and item.state is State.REOPENED else ""
     if number > 0:
-        return (Words(f"{days(number)} late", "bad"),)
-    return _plain(f"{days(-number)} early" if number else "on the day")
+        return (Words(f"{days(number)} late{again}", "bad"),)
+    return (
+        Words(f"{days(-number)} early{again}" if number else f"on the day{again}", "bad" if again else ""),
+    )
 
 
 def _resolved(item: ResolvedItem) -> Iterator[Block]:
@@ -302,7 +307,7 @@ def _resolved(item: ResolvedItem) -> Iterator[Block]:
         ("Owner", item.owner),
         ("Due", str(item.due or "")),
         ("Claimed on", f"{item.claimed_on} by {item.claimed_by}" if item.claimed_on else "not claimed"),
-        ("Early or late", "".join(words.text for words in _in_time(item.days_early_or_late))),
+        ("Early or late", "".join(words.text for words in _in_time(item))),
         ("Action taken", item.action),
         ("Proof", "none"),
     ]

@@ -61,8 +61,9 @@ class ResolvedItem(msgspec.Struct, frozen=True, kw_only=True):
         claimed_by: Who claims it resolved; empty if nobody does.
         claimed_on: The day on which it was resolved, as claimed.
         action: What was done about it.
-        days_early_or_late: Days from the day it was due to the day it was claimed; negative is early. An item
-            that is open past that day, or open again, counts up to today. None where neither can be told.
+        days_early_or_late: Days from the day it was due to the day it was claimed, whether the claim has
+            lasted or not; negative is early. An item that nobody claims and that is not green counts up to
+            today once it is late. None where neither can be told.
         proof: What verifies it; None unless it is verified.
         history: What the journal tells of it, the oldest first.
 

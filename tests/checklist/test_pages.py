@@ -73,6 +73,15 @@ def test_the_resolution_report_says_how_early_or_late_an_item_was(due: int, word
     assert "| Action taken | fixed it |" in made
 
 
+def test_a_claim_in_time_that_did_not_last_does_not_look_as_if_all_were_well() -> None:
+    facts = Facts(
+        claim=Claim(by="Ann", on=days(0), action="fixed it", at=SAID),
+        evidence=evidence(item("cache"), "fail"),
+    )
+    assert "| Early or late | 3 days early, open again |" in resolved(facts, 3)
+    assert "| 2025-06-27 | **2 days late, open again** |" in resolved(facts, -2)
+
+
 def test_the_resolution_report_shows_proof_history_steps_and_links() -> None:
     made = to_markdown(resolution_page(RESOLUTION))
     for words in (
