@@ -65,6 +65,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         run: The id of its run.
         time: When it ended.
         verdict: What its gate said.
+        edited: Whether the checklist is another since, so that what has changed may be what is asked for.
         broke: Items that were green and are not.
         fixed: Items that are green and were not.
         changed: Items whose state is another, but as green as before.
@@ -77,6 +78,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     time: Moment
     verdict: str
+    edited: bool = False
     broke: tuple[ItemChange, ...] = ()
     fixed: tuple[ItemChange, ...] = ()
     changed: tuple[ItemChange, ...] = ()
@@ -96,6 +98,7 @@ def compare(before: "ReadinessCheck", after: "ReadinessCheck", file: str) -> Com
         run=before.run,
         time=before.time,
         verdict=before.gate.verdict,
+        edited=before.checklist.hash != after.checklist.hash,
         broke=tuple(one for one in changes if one.before in GREEN and one.after not in GREEN),
         fixed=tuple(one for one in changes if one.before not in GREEN and one.after in GREEN),
         changed=tuple(one for one in changes if (one.before in GREEN) is (one.after in GREEN)),
@@ -177,6 +180,8 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
     lines += [f"{one.item} is new: {_with_reason(one)}" for one in comparison.added]
     lines += [f"{one.item} is gone: it was {one.before}" for one in comparison.gone]
     lines += [_movement(one) for one in comparison.moved]
+    if comparison.edited:
+        lines.append("the checklist was edited since the check before")
     return tuple(lines)
 
 

@@ -75,6 +75,7 @@ def test_items_that_came_and_went_are_told() -> None:
         "new is new: open",
         "waits is new: inhibited: waits for new",
         "jobs is gone: it was verified",
+        "the checklist was edited since the check before",
     )
 
 
@@ -134,6 +135,14 @@ def test_a_sentence_is_one_harmless_line(end: str) -> None:
     assert all(said.isprintable() for said in sentences(found))
 
 
+def test_it_is_told_when_the_checklist_was_edited_in_between() -> None:
+    # A limit that was raised is no repair.
+    whole = checklist(item("cache", title="It asks for less"), *LIST.items[1:])
+    found = compared(proven(LIST), proven(whole), whole)
+    assert found.edited
+    assert sentences(found) == ("the checklist was edited since the check before",)
+
+
 @settings(max_examples=100, deadline=None)
 @given(worlds(), worlds())
 def test_every_item_is_told_of_once_at_most_and_by_its_own_states(before: World, after: World) -> None:
@@ -149,4 +158,5 @@ def test_every_item_is_told_of_once_at_most_and_by_its_own_states(before: World,
         assert (one.before, one.after) == (states[0].get(one.item), states[1].get(one.item))
     assert all(one.before in GREEN and one.after not in GREEN for one in found.broke)
     assert all(one.before not in GREEN and one.after in GREEN for one in found.fixed)
-    assert len(sentences(found)) == len(told) + len(found.moved)
+    assert found.edited is (before.whole.hash != after.whole.hash)
+    assert len(sentences(found)) == len(told) + len(found.moved) + found.edited
