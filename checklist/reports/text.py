@@ -59,7 +59,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def summary(report: StatusReport) -> str:
-    """Return one line that counts: "7 items: 5 resolved, 2 open; 0 verified; 1 overdue"."""
+    """Return one line that counts: "7 items: 5 resolved, 2 open, none verified, 1 late"."""
     found = counts({item.id: item.state for item in report.items})
     parts = [f"{number} {state}" for state, number in found.items()]
     if State.VERIFIED not in found:
@@ -138,11 +138,7 @@ _FOUND = {"verdict", "probe", "reason", "evidence"}
 def entry(line: Entry) -> str:
     """Return a line of the journal, for people: when, who, and what about what."""
     what = " ".join(part for part in (line.item, line.what, line.data.get("verdict", "")) if part)
-    data = [
-        value
-        for key, value in line.data.items()
-        if key not in {"verdict", "probe", "reason", "evidence"} and value
-    ]
+    data = [value for key, value in line.data.items() if key not in _FOUND and value]
     details = f" ({', '.join(data)})" if data else ""
     lines = [f"{line.number:>4}  {line.at:%Y-%m-%d %H:%M:%S%z}  {line.by or '?'}  {what}{details}"]
     lines[0] += f": {line.why}" if line.why else ""
