@@ -5,7 +5,7 @@ lie in the collector's one folder. Samples have no timestamps: the collector ref
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ _HELP = {
     "gonogo_items": "How many items are in a state.",
     "gonogo_item_state": "1 for the state that an item is in.",
     "gonogo_item_verdict": "1 for what the newest evidence of an item says.",
-    "gonogo_item_days_late": "By how many days an item was claimed after it was due, or is still not green.",
+    "gonogo_item_late_seconds": "By how long, in whole days, an item was claimed late or is late.",
     "gonogo_item_evidence_timestamp_seconds": "When the run began that the newest evidence is from.",
     "gonogo_item_evidence_duration_seconds": "How long that run took.",
     "gonogo_item_attestation_timestamp_seconds": "When a manual item was last attested.",
@@ -77,7 +77,9 @@ def _each(items: Iterable[ItemReport]) -> Iterator[_Sample]:
         about = {"item": item.id}
         kind = {"section": item.section, "owner": item.owner, "severity": item.severity}
         yield _Sample("gonogo_item_state", 1, {**about, **kind, "state": item.state})
-        yield _Sample("gonogo_item_days_late", item.days_late, about)
+        # Seconds, since promtool asks for base units.
+        late = timedelta(days=item.days_late).total_seconds()
+        yield _Sample("gonogo_item_late_seconds", late, about)
         if item.attestation:
             said = item.attestation.at.timestamp()
             yield _Sample("gonogo_item_attestation_timestamp_seconds", said, about)
