@@ -173,8 +173,14 @@ def figure(value: Figure, unit: str | None) -> str:
     return f"{number} {unit}" if unit else number
 
 
+_SKEW = 60
+"""Seconds that two clocks may be apart before it is told: ours."""
+
+
 def ago(seconds: float) -> str:
     """Return an age in its largest unit: "just now", "3 min ago", "5 h ago", "2 d ago"."""
+    if seconds < -_SKEW:
+        return "dated in the future"
     age = short_ago(seconds)
     if age == "now":
         return "just now"

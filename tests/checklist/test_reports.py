@@ -220,6 +220,7 @@ def test_a_figure_has_its_unit_and_no_more_digits_than_mean_something(
 @pytest.mark.parametrize(
     ("age", "said"),
     [
+        (timedelta(days=-2), "dated in the future"),
         (timedelta(seconds=-5), "just now"),
         (timedelta(seconds=59), "just now"),
         (timedelta(seconds=60), "1 min ago"),
