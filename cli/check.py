@@ -122,6 +122,9 @@ def _finish(
     changes = comparison.sentences(result.changes) if result.changes else ()
     changes = (result.problem, *changes) if result.problem else changes
     if names is None:
+        if not result.final:
+            why = "the checklist was edited while it ran, or a run of it was stopped"
+            changes = (f"this was no final check: {why}", *changes)
         code = of_gate(report)
     else:
         chosen = tuple(item for item in result.items if item.id in names)

@@ -410,3 +410,13 @@ def test_a_mark_is_by_who_is_named_else_gits_user_else_the_login(
 def test_without_git_the_login_name_speaks(call: Call, folder: Path) -> None:
     assert call("resolve", "door", "--action", "x", PATH="/nowhere").returncode == 0
     assert 'resolved_by = "operator"' in (folder / "checklist.status.toml").read_text()
+
+
+def test_a_final_check_that_does_not_count_says_so(call: Call, tmp_path: Path) -> None:
+    words = 'use = "command"\ncommand = ["sed", "-i", "s/shut/open/", "checklist.toml"]'
+    text = LITTLE.replace('use = "test-blocking"\ndo = "read"\nfile = "door.verdict"', words)
+    little(tmp_path, text=text)
+    done = call("check")
+    assert done.returncode == 1
+    assert "this was no final check: the checklist was edited while it ran" in done.stdout
+    assert "this was no final check" not in call("check").stdout
