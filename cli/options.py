@@ -47,7 +47,11 @@ def place_options(function: Command) -> Command:
     @env_option
     @functools.wraps(function)
     def with_place(*, checklist: Path | None, env: str, **others: object) -> None:
-        function(place=place_of(checklist, env), **others)
+        place, output = place_of(checklist, env), others.get("output")
+        kept = (place.checklist.resolve(), place.status, place.journal)
+        if isinstance(output, Path) and output.resolve() in kept:
+            refuse(f"{output}: nothing is written over the checklist, its status or its journal")
+        function(place=place, **others)
 
     return with_place
 

@@ -412,6 +412,21 @@ def test_without_git_the_login_name_speaks(call: Call, folder: Path) -> None:
     assert 'resolved_by = "operator"' in (folder / "checklist.status.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    "args", [("status",), ("check",), ("report", "--format", "json"), ("log",), ("export",)]
+)
+def test_no_output_is_written_over_what_it_is_made_from(
+    call: Call, folder: Path, args: tuple[str, ...]
+) -> None:
+    call("check")
+    before = files(folder)
+    for name in ("checklist.toml", "checklist.status.toml", "checklist.journal.jsonl"):
+        done = call(*args, "-o", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{name}: nothing is written over" in done.stderr
+    assert files(folder) == before
+
+
 def test_a_final_check_that_does_not_count_says_so(call: Call, tmp_path: Path) -> None:
     words = 'use = "command"\ncommand = ["sed", "-i", "s/shut/open/", "checklist.toml"]'
     text = LITTLE.replace('use = "test-blocking"\ndo = "read"\nfile = "door.verdict"', words)
