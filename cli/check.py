@@ -15,6 +15,7 @@ from cli.options import (
     FORMATS,
     by_option,
     format_option,
+    meaning,
     output_option,
     place_options,
     put,
@@ -104,7 +105,7 @@ def check(
     with contextlib.suppress(KeyboardInterrupt):
         result = run(session, lambda: session.check(names, resume=resume))
     if result is None:
-        interrupted("" if names else "; go on with: gonogo check --resume")
+        interrupted("" if names else f"; go on with: gonogo check --resume{meaning(session.place)}")
     _finish(session, result, names, form, output)
 
 

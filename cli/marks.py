@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.exits import narrate
-from cli.options import DATE, by_option, place_options
+from cli.options import DATE, by_option, meaning, place_options
 from cli.sessions import open_session, run
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def resolve(id_: str, action: str, on: datetime | None, by: str | None, place: "
     session = open_session(place, by)
     day = on.date() if on else None
     run(session, lambda: session.claim(id_, by=session.operator, action=action, on=day))
-    narrate(f"{id_}: resolved, not yet proven; prove it with: gonogo check {id_}")
+    narrate(f"{id_}: resolved, not yet proven; prove it with: gonogo check {id_}{meaning(place)}")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shlex
 import signal
 import stat
 import sys
@@ -29,11 +30,23 @@ def find(path: Path | None) -> Path:
     """Return the checklist that is meant: the one named, or the nearest above the current folder."""
     if path is not None:
         return path / DEFAULT if path.is_dir() else path
-    here = Path.cwd()
-    found = next((folder for folder in (here, *here.parents) if (folder / DEFAULT).is_file()), None)
+    found = _nearest()
     if found is None:
         refuse(f"no {DEFAULT} here or in a parent folder; name one: gonogo PATH")
-    return found / DEFAULT
+    return found
+
+
+def _nearest() -> Path | None:
+    here = Path.cwd()
+    paths = (folder / DEFAULT for folder in (here, *here.parents))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def meaning(place: "Place") -> str:
+    """Return the options by which a command that is advised means the same place, if it needs any."""
+    words = [] if place.checklist == _nearest() else ["--checklist", str(place.checklist)]
+    words += ["--env", place.environment] if place.environment else []
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def place_options(function: Command) -> Command:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.exits import Exit, narrate, refuse
-from cli.options import format_option, output_option, place_options, put
+from cli.options import format_option, meaning, output_option, place_options, put
 
 if TYPE_CHECKING:
     from checklist.journal import Entry
@@ -75,7 +75,7 @@ def _newest(place: "Place") -> Path:
     definition.load(place.checklist, place.environment)
     path = readiness.newest(place.records, place.journal)
     if path is None:
-        refuse("no final check is on record yet: gonogo check")
+        refuse(f"no final check is on record yet: gonogo check{meaning(place)}")
     return path
 
 

@@ -164,3 +164,12 @@ def test_the_shipped_checklist_has_no_environments_and_says_so(call: Call) -> No
     done = call("status", "--env", "staging", "--checklist", f"{REPOSITORY}/checklist.toml")
     assert (done.returncode, "no environment 'staging'" in done.stderr) == (2, True)
     assert not os.path.lexists(REPOSITORY / "environments")
+
+
+def test_what_is_advised_is_about_the_same_checklist_and_environment(call: Call, many: Path) -> None:
+    (many / "checklist.toml").rename(many / "my list.toml")
+    place = ("--checklist", "my list.toml", "--env", "staging")
+    said = call("resolve", "house", "--action", "built", *place).stderr
+    assert said.endswith("prove it with: gonogo check house --checklist 'my list.toml' --env staging\n")
+    said = call("report", "readiness", *place).stderr
+    assert said.endswith(": gonogo check --checklist 'my list.toml' --env staging\n")
