@@ -1,6 +1,7 @@
 """The one way through the house: a face asks, the probes look, the rules decide, the store keeps."""
 
 import asyncio
+import contextlib
 import functools
 import os
 import secrets
@@ -25,6 +26,10 @@ from checklist.tasks import in_thread, is_cancelled, to_its_end
 from checklist.zones import day
 from probes.outcome import Outcome, now
 from probes.runner import Runner
+
+
+class _OvertakenError(Exception):
+    """Somebody else changed something while a final check was being recorded."""
 
 
 class Session(Book):
@@ -279,16 +284,18 @@ class Session(Book):
             await self._begin(run, started)
         ready = {name: entry for name, entry in chosen.items() if entry.probe is not None}
         self.tell(CheckStarted(run, tuple(ready), final, done))
-        whole, record = False, None
+        whole, record, result = False, None, None
         try:
             rest = {name: entry for name, entry in ready.items() if name not in done}
             whole = await self._run_in_order(checklist, rest, run)
-            await self.refresh()
-            if final and whole and self.checklist.hash == checklist.hash:
-                result, record = await to_its_end(self._conclude(run, started))
-            else:
-                report, by = self.report(), self.operator
-                result = readiness.build(report, run=run, final=False, time=self.clock(), by=by)
+            while result is None:
+                await self.refresh()
+                if final and whole and self.checklist.hash == checklist.hash:
+                    with contextlib.suppress(_OvertakenError):
+                        result, record = await to_its_end(self._conclude(run, started))
+                else:
+                    report, by = self.report(), self.operator
+                    result = readiness.build(report, run=run, final=False, time=self.clock(), by=by)
         finally:
             self.tell(CheckEnded(run, final, whole, record))
         return result
@@ -335,7 +342,12 @@ class Session(Book):
         await self.save(Change(begin, lambda _: note))
 
     async def _conclude(self, run: str, started: datetime) -> tuple[readiness.ReadinessCheck, Path]:
-        """End a final check: its record first, so that there is no GO without one."""
+        """End a final check: its record first, so that there is no GO without one.
+
+        Raises:
+            _OvertakenError: If somebody else has changed something meanwhile: nothing is recorded then.
+            StoreError: If something could not be saved.
+        """
         at, by = self.clock(), self.operator
         next_ = replace(self.status, revision=self.status.revision + 1)
         closed = lifecycle.close(next_, run=run, started=started, at=at, checklist=self.checklist.hash, by=by)
@@ -350,12 +362,14 @@ class Session(Book):
         )
 
         def close(status: Status) -> Status:
-            # As it was seen: if anything has come between, the gate finds it changed after the final check.
+            # What has come between is not in the record, which must not say what never was.
+            if (status.revision, status.digest) != (closed.revision, closed.digest):
+                raise _OvertakenError
             return replace(status, final_check=closed.final_check, unfinished_check=None)
 
         try:
             await self.save(Change(close, lambda _: note))
-        except StoreError:
+        except (StoreError, _OvertakenError):
             if self.status.final_check != closed.final_check:
                 await in_thread(functools.partial(records.remove, path))
             raise

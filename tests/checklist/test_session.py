@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -812,6 +812,28 @@ async def test_a_final_check_of_a_checklist_that_was_edited_meanwhile_does_not_c
     assert session.status.final_check is None
     assert not (tmp_path / "reports").exists()
     assert events[-1] == CheckEnded(result.run, final=True, whole=True, record=None)
+
+
+async def test_what_somebody_else_says_while_the_record_is_written_is_in_the_record(
+    session: Session, open_session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ready(session)
+    other, save = open_session(), records.save
+    said: list[Path] = []
+
+    def slowly(*args: Any) -> Path:
+        if not said:
+            asyncio.run(other.reopen("door", by="Bob", why="it stands open"))
+        said.append(save(*args))
+        return said[-1]
+
+    monkeypatch.setattr(records, "save", slowly)
+    result = await checked(session)
+    assert result.gate == session.gate() == open_session().gate()
+    assert result.gate.reasons[0] == "door: reopened: it stands open"
+    assert [path.exists() for path in said] == [said[0] == said[1], True]
+    decided = [entry.data for entry in journal.read(session.place.journal) if entry.what == "decided"]
+    assert decided == [{"gate": "NO-GO", "record": said[-1].name}]
 
 
 async def test_quitting_in_the_middle_of_a_final_check_ends_it_all(
