@@ -73,8 +73,9 @@ class Book:
         """Take in what others have changed on disk, in the checklist and in its status.
 
         Raises:
-            FileError: If the checklist cannot be read any more; the last good one stays.
-            StoreError: If its status cannot; likewise.
+            FileError: If the checklist cannot be read any more, or sets other variables; the last good one
+                stays.
+            StoreError: If its status cannot be read; likewise.
         """
         async with self._saving:
             self._stamps = self._stamp()
@@ -98,7 +99,13 @@ class Book:
             await self.refresh()
 
     def _read(self) -> tuple[Checklist, Status]:
-        return definition.load(self.place.checklist, self.place.environment), self._store.load()
+        path, environment = self.place
+        checklist = definition.load(path, environment)
+        if checklist.variables != self.checklist.variables:
+            # They were set for programs when it was opened: what those find is about the old ones.
+            why = f"[environments.{environment}] was edited; open it again, so that programs get what it sets"
+            raise FileError(path, None, why)
+        return checklist, self._store.load()
 
     def _stamp(self) -> object:
         return (stamp(self.place.checklist), self._store.stamp())

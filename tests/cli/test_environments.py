@@ -2,10 +2,14 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from checklist.opening import Place
+from checklist.reading import FileError
+from cli.sessions import open_session
 from probes.clean import secrets_of
 from tests.checklist.making import HEAD
 from tests.cli.conftest import Call, files
@@ -100,6 +104,38 @@ def test_an_edit_of_its_variables_takes_the_go_away_and_no_other_environments(ca
     done = call("status", "--env", "staging")
     assert done.returncode == 1
     assert "house: its proof is stale" in done.stdout
+
+
+async def test_an_edit_of_its_variables_shuts_the_gate_of_who_has_it_open(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOUSE", raising=False)
+    path, ask = many / "checklist.toml", 'import os; print(os.environ["HOUSE"])'
+    item = f"""[[items]]
+id = "asked"
+title = "A program is told"
+[items.probe]
+use = "command"
+command = [{json.dumps(sys.executable)}, "-c", {json.dumps(ask)}]
+environment = ["HOUSE"]
+"""
+    path.write_text(f'{HEAD}[environments.production]\nHOUSE = "the old house"\n{item}')
+    session = open_session(Place(path, "production"))
+    try:
+        assert await session.check() is not None
+        assert session.gate().go
+        text = path.read_text()
+        path.write_text(text.replace("old house", "new house"))
+        # The program would still be told of the old house.
+        with pytest.raises(FileError, match=r"\[environments.production\] was edited; open it again"):
+            await session.check()
+        assert not session.gate().go
+        path.write_text(text)
+        await session.follow()
+        assert session.gate().go
+    finally:
+        await session.close()
+        os.environ.pop("HOUSE")
 
 
 def test_a_secret_that_stands_in_the_table_is_masked_by_the_name_of_its_variable(
