@@ -183,50 +183,56 @@ def last_line(path: Path) -> str:
     return raw.decode()
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, known: str) -> None:
     """Make sure that a journal can be appended to, before anything is done that it has to tell of.
+
+    A crash may have kept the line before from being appended, or left half of it: that is made up for here,
+    as the status remembers no line but the last.
+
+    Args:
+        path: The journal. If it is not there it is made, private to its owner.
+        known: The line before, as the status remembers it; empty if it does not.
 
     Raises:
         OSError: If it cannot.
     """
-    os.close(_open(path))
+    handle = _open(path)
+    try:
+        size = os.fstat(handle).st_size
+        torn = _torn(handle, size)
+        if torn and known.encode().startswith(torn):
+            os.ftruncate(handle, size - len(torn))
+        elif torn:
+            _append(handle, "")
+        last, before = last_line(path), _known(known)
+        if before and last != known and before.previous == _hash_of(last):
+            _append(handle, known)
+    finally:
+        os.close(handle)
+    if size == 0:
+        _sync_folder(path.parent)
 
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
-def append(path: Path, known: str, line: str) -> None:
-    """Append a line; when this returns it is on disk.
-
-    A crash may have kept the line before from being appended, or left half of it: that is made up for.
-
-    Args:
-        path: The journal. If it is not there it is made, private to its owner.
-        known: The line before, as the status remembers it; empty if it does not.
-        line: The line.
+def append(path: Path, line: str) -> None:
+    """Append a line to a journal that is prepared for it; when this returns it is on disk.
 
     Raises:
         OSError: If it could not be written. What is there already stands.
     """
     handle = _open(path)
     try:
-        size = os.fstat(handle).st_size
-        torn = _torn(handle, size)
-        lines = [line]
-        last, before = last_line(path), _known(known)
-        if before and last != known and before.previous == _hash_of(last):
-            lines = [known, line]
-        if torn and known.encode().startswith(torn):
-            os.ftruncate(handle, size - len(torn))
-        elif torn:
-            lines = ["", *lines]
-        _write(handle, "".join(f"{text}\n" for text in lines).encode())
-        os.fsync(handle)
+        _append(handle, line)
     finally:
         os.close(handle)
-    if size == 0:
-        _sync_folder(path.parent)
+
+
+def _append(handle: int, line: str) -> None:
+    _write(handle, f"{line}\n".encode())
+    os.fsync(handle)
 
 
 def _torn(handle: int, size: int) -> bytes:

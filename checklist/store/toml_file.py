@@ -74,9 +74,9 @@ class TomlFile:
                 data = format_status(status, self._state_words(status)).encode()
                 if len(data) > MAX_BYTES:
                     raise StoreError(f"{self._path}: not saved: it would be too large to be read again")
-                journal.prepare(self._journal)
+                journal.prepare(self._journal, fresh.journal)
                 durable.replace(self._path, data)
-                self._append(fresh.journal, line)
+                self._append(line)
                 return status
         except Timeout:
             raise StoreError(f"{self._path}: another program holds its lock") from None
@@ -93,9 +93,9 @@ class TomlFile:
             last=journal.last_line(self._journal),
         )
 
-    def _append(self, known: str, line: str) -> None:
+    def _append(self, line: str) -> None:
         try:
-            journal.append(self._journal, known, line)
+            journal.append(self._journal, line)
         except OSError as error:
             why = error.strerror or error
             raise StoreError(f"{self._journal}: the change is saved, but not told there yet: {why}") from None

@@ -247,6 +247,22 @@ def test_a_write_that_fails_after_the_status_is_saved_is_told_and_made_up_for(
     assert verify(path) is None
 
 
+def test_no_change_is_made_as_long_as_the_one_before_cannot_be_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = write(path, "one")
+    with monkeypatch.context() as broken:
+        broken.setattr(journal.os, "write", _full)
+        with pytest.raises(StoreError, match="the change is saved, but not told there yet"):
+            write(path, "two")
+        with pytest.raises(StoreError, match="not saved: No space left"):
+            write(path, "three")
+    assert store(path).load().of("cache").steps == ("one", "two")
+    write(path, "four")
+    assert [entry.data["step"] for entry in journal.read(book)] == ["one", "two", "four"]
+    assert verify(path) is None
+
+
 def test_a_long_line_is_found_from_the_end(path: Path) -> None:
     write(path, "one", "x" * 300_000, "y" * 600_000, "three")
     assert verify(path) is None
