@@ -44,8 +44,8 @@ class Place(NamedTuple):
 
     @property
     def journal(self) -> Path:
-        """The journal beside it."""
-        return journal_path(self.status)
+        """The journal beside it: beside the real file, as the store writes it."""
+        return journal_path(self.status.resolve())
 
 
 def open_store(place: Place, checklist: Checklist, clock: Clock = now) -> TomlFile:

@@ -246,3 +246,13 @@ def test_two_checklists_in_one_folder_are_not_compared_with_each_other(call: Cal
     assert "is gone" not in call("check", "--checklist", str(other)).stdout
     said = json.loads(call("report", "readiness", "--format", "json").stdout)
     assert "door" in {item["id"] for item in said["items"]}
+
+
+def test_the_log_of_a_status_behind_a_link_lies_beside_the_real_one(call: Call, tmp_path: Path) -> None:
+    little(tmp_path)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "checklist.status.toml").symlink_to("kept/checklist.status.toml")
+    call("attest", "sign-off", "--note", "looked")
+    assert (tmp_path / "kept" / "checklist.journal.jsonl").exists()
+    assert "looked" in call("log").stdout
+    assert call("log", "--verify").returncode == GO
