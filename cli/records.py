@@ -107,7 +107,7 @@ def log(
     try:
         known = definition.load(place.checklist, place.environment)
         if verify:
-            _verify(place, journal.verify(place.journal, open_store(place, known).load()))
+            _verify(place, open_store(place, known).verify())
         entries = journal.read(place.journal)
     except (FileError, StoreError) as error:
         refuse(str(error))

@@ -61,6 +61,21 @@ class TomlFile:
         """Return identity, time and size of the file; see `Store.stamp`."""
         return stamp(self._path)
 
+    def verify(self) -> journal.Broken | None:
+        """Return the first thing wrong with the journal and the status that it tells of; None if all is well.
+
+        Raises:
+            StoreError: If the status cannot be read.
+            FileError: If the journal cannot.
+        """
+        status = self.load()
+        while broken := journal.verify(self._journal, status):
+            # Somebody may have written between the reading of the one and of the other.
+            before, status = status, self.load()
+            if status == before:
+                return broken
+        return None
+
     def apply(self, change: Change, known: Status) -> Status:
         """Apply one change on disk; see `Store.apply`."""
         try:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -198,6 +199,30 @@ def test_a_status_from_before_the_journal_is_no_break_but_told(path: Path) -> No
 def test_nothing_recorded_is_nothing_broken(path: Path) -> None:
     assert verify(path) is None
     assert journal.read(journal_path(path)) == []
+
+
+def test_a_journal_that_is_being_written_is_not_broken(path: Path) -> None:
+    write(path, *map(str, range(20)))
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            write(path, "more")
+
+    writer = threading.Thread(target=go_on)
+    writer.start()
+    try:
+        assert {store(path).verify() for _ in range(100)} == {None}
+    finally:
+        stop.set()
+        writer.join()
+    book = journal_path(path)
+    book.write_bytes(b"".join(lines(book)[1:]))
+    assert (
+        store(path).verify()
+        == verify(path)
+        == Broken(1, "it was written as line 2: lines before it are missing, or new")
+    )
 
 
 # Crashes
