@@ -153,7 +153,12 @@ def name_of(by: str | None) -> str:
     """Return who is speaking: `--by`, else git's user.name, else the login name."""
     from checklist.identity import name
 
-    return by if by is not None else name()
+    said = by if by is not None else name()
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        refuse("by: this is not UTF-8 text; say who it is: --by NAME")
+    return said
 
 
 def put(data: str | bytes, output: Path | None) -> None:

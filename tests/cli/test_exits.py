@@ -368,3 +368,12 @@ def test_a_reader_that_had_enough_is_no_error_of_ours(
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (128 + 13, b"")
+
+
+@pytest.mark.parametrize("command", ["check", "attest sign-off --note seen"])
+def test_a_name_that_is_no_text_is_refused(call: Call, folder: Path, command: str) -> None:
+    before = files(folder)
+    done = call(*command.split(), "--by", os.fsdecode(b"\xff"))
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert done.stderr == "gonogo: by: this is not UTF-8 text; say who it is: --by NAME\n"
+    assert files(folder) == before
