@@ -35,9 +35,11 @@ def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:
     there = [path for path in (place.checklist, place.status) if path.exists()]
     if there and not force:
         refuse(f"{there[0]} is there already; --force overwrites it")
+    # As it can be written down: a file may have any bytes for a name.
+    source = Path(str(list_).encode(errors="replace").decode())
     try:
-        found = markdown.read(read_text(list_), list_, by=name_of(by), at=now())
-        importing.save(found, place, list_, name_of(by))
+        found = markdown.read(read_text(list_), source, by=name_of(by), at=now())
+        importing.save(found, place, source, name_of(by))
     except (FileError, StoreError) as error:
         refuse(str(error))
     except OSError as error:

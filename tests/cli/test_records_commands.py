@@ -1,7 +1,9 @@
 """`gonogo log`, `report`, `import` and `export`: every ending, and what is left on disk."""
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -256,3 +258,11 @@ def test_the_log_of_a_status_behind_a_link_lies_beside_the_real_one(call: Call, 
     assert (tmp_path / "kept" / "checklist.journal.jsonl").exists()
     assert "looked" in call("log").stdout
     assert call("log", "--verify").returncode == GO
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there every file name is UTF-8")
+def test_a_list_whose_name_is_no_text_is_imported_all_the_same(call: Call, tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.md")
+    (tmp_path / name).write_text(LIST)
+    assert call("import", name).returncode == GO
+    assert "?.md" in call("log").stdout
