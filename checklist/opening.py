@@ -10,8 +10,8 @@ from checklist import lifecycle
 from checklist.definition import Checklist
 from checklist.status import Status
 from checklist.store.toml_file import TomlFile, journal_path
-from probes.outcome import CannotTell, now
-from probes.parameters import expand
+from probes.outcome import now
+from probes.parameters import filled
 
 Clock = Callable[[], datetime]
 
@@ -62,8 +62,7 @@ def export(variables: Mapping[str, str], environment: MutableMapping[str, str] =
 
     One that refers to a variable which is not set is taken away: what it was before is another environment's.
     """
-    for name, value in variables.items():
-        try:
-            environment[name] = str(expand({name: value}, environment).values[name])
-        except CannotTell:
-            environment.pop(name, None)
+    values = filled(variables, environment)
+    for name in variables.keys() - values.keys():
+        environment.pop(name, None)
+    environment.update(values)

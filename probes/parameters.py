@@ -1,5 +1,6 @@
 """What a probe is told: a frozen struct, read strictly, with the environment filled in at the last moment."""
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -107,6 +108,15 @@ def expand(raw: Mapping[str, object], environment: Mapping[str, str] = os.enviro
     values = {key: walk(value) for key, value in raw.items()}
     _refuse_gaps(missing, emptied)
     return Expanded(values, read, tuple(dict.fromkeys(defaulted)))
+
+
+def filled(variables: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return variables with the environment filled in, without those that need one which is not set."""
+    found: dict[str, str] = {}
+    for name, value in variables.items():
+        with contextlib.suppress(CannotTell):
+            found[name] = str(expand({name: value}, environment).values[name])
+    return found
 
 
 def _refuse_gaps(missing: list[str], emptied: list[str]) -> None:

@@ -17,7 +17,7 @@ from probes import registry
 from probes.clean import clean, is_secret_name, secrets_of
 from probes.forkserver import expect_outcome
 from probes.outcome import CannotTell, Check, Memory, Outcome, Reason, Verdict, now, unknown
-from probes.parameters import FOLDER, Expanded, Parameters, convert, expand, seconds
+from probes.parameters import FOLDER, Expanded, Parameters, convert, expand, filled, seconds
 from probes.registry import BrokenProbeError, Probe, ProbeNotFoundError
 from probes.workers import Workers, late
 
@@ -82,7 +82,9 @@ class Runner:
         try:
             probe = registry.find(use)
             expanded = expand(raw, self._environment)
-            secrets = secrets_of({**variables, **_texts(expanded.values), **expanded.read})
+            # What a variable is made of may have names that tell nothing: its own name counts.
+            named = filled(variables, self._environment)
+            secrets = secrets_of({**named, **_texts(expanded.values), **expanded.read})
             given = convert(expanded.values, probe.parameters, lax=lax)
             async with self._waiting if probe.waits else self._computing:
                 started_at, started = now(), time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checklist.opening import Place
+from checklist.opening import Place, export
 from checklist.reading import FileError
 from cli.sessions import open_session
 from probes.clean import secrets_of
@@ -149,6 +149,30 @@ def test_a_secret_that_stands_in_the_table_is_masked_by_the_name_of_its_variable
     assert b"open sesame" not in b"".join(
         content for name, content in files(many).items() if name != "checklist.toml"
     )
+
+
+def test_a_secret_is_masked_by_the_name_of_its_variable_whatever_it_is_made_of(
+    call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "checklist.toml").write_text(f"""{HEAD}
+[environments.staging]
+DOOR_TOKEN = "open ${{WORD}}"
+[[items]]
+id = "door"
+title = "The door is shut"
+[items.probe]
+use = "command"
+command = ["echo", "say ${{DOOR_TOKEN}}"]
+""")
+    done = call("check", "--env", "staging", WORD="sesame")
+    assert "say ***" in done.stdout
+    assert not [name for name, content in files(tmp_path).items() if b"open sesame" in content]
+
+
+def test_what_a_variable_refers_to_is_never_another_one_of_its_table() -> None:
+    environment = {"HOUSE": "outside", "WAY": "anywhere"}
+    export({"HOUSE": "inside", "WAY": "to the ${HOUSE}", "GONE": "${NOBODY}"}, environment)
+    assert environment == {"HOUSE": "inside", "WAY": "to the outside"}
 
 
 WRONG = {
