@@ -3,9 +3,14 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+_OF_THE_MACHINE = frozenset({"localtime", "posixrules"})
+"""Files beside the zones that mean another zone on every machine."""
+
 
 def is_zone(name: str) -> bool:
     """Tell whether there is a time zone of this IANA name."""
+    if name in _OF_THE_MACHINE:
+        return False
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):
