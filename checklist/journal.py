@@ -3,7 +3,8 @@
 `checklist.journal.jsonl` is only ever appended to. A line is a JSON object; its last key, `hash`, is the
 SHA-256 of the bytes of the line before that key, and `previous` repeats the hash of the line before. Whoever
 changes a line breaks its own hash, or else the `previous` of the next one. The status remembers the last
-line, so that lines cut from the end are missed too, and an append that a crash prevented is made up for.
+line, so that lines cut from the end are missed too, and an append that a crash prevented is made up for: the
+last line alone may be missing from the file without being lost.
 """
 
 import contextlib
