@@ -76,12 +76,14 @@ def export(output: Path | None, place: "Place") -> None:
     """Write the checklist and what is claimed as Markdown; `gonogo import` reads it again."""
     from checklist import definition, markdown
     from checklist.opening import open_store
-    from checklist.reading import FileError
+    from checklist.reading import FileError, read_text
     from checklist.store import StoreError
     from probes.outcome import now
 
     try:
-        known = definition.load(place.checklist, place.environment)
-        put(markdown.write(known, open_store(place, known).load(), now()), output)
+        text = read_text(place.checklist)
+        known = definition.parse(text, place.checklist, place.environment)
+        written = definition.parse(text, place.checklist)
+        put(markdown.write(known, open_store(place, known).load(), now(), written), output)
     except (FileError, StoreError) as error:
         refuse(str(error))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from checklist.definition import Checklist, Item
+from checklist.definition import Binding, Checklist, Item
 from checklist.lifecycle import GREEN, State, states
 from checklist.markdown.blocks import code_span
 from checklist.markdown.toml_text import UNSEEN, scalar, string, value
@@ -16,22 +16,23 @@ _SPECIAL = re.compile(r"[\\`*\[\]<~]|&(?=#|[A-Za-z][A-Za-z0-9]*;)|(?<![A-Za-z0-9
 _START = re.compile(r"^(?:[#+>=-]|\d+(?=[.)]))")
 
 
-def write(checklist: Checklist, status: Status, now: datetime) -> str:
+def write(checklist: Checklist, status: Status, now: datetime, written: Checklist | None = None) -> str:
     """Return the Markdown of a checklist, with everything that its definition says and people have claimed.
 
     A box is ticked where there is a claim, or where the item is verified or attested. What a Markdown file
     cannot vouch for (evidence, waivers, attestations, reopenings) is told to readers, and `read` leaves it.
-    The variables of an environment stand in the parameters of the probes already.
 
     Args:
         checklist: What must be true.
         status: What is known about it.
         now: The moment it is written for.
+        written: The same checklist for no environment, if one was chosen: a probe is shown as it is written,
+            since what a variable stands for may be a secret.
     """
-    return "\n".join(_lines(checklist, status, now)) + "\n"
+    return "\n".join(_lines(checklist, status, now, written or checklist)) + "\n"
 
 
-def _lines(checklist: Checklist, status: Status, now: datetime) -> Iterator[str]:
+def _lines(checklist: Checklist, status: Status, now: datetime, written: Checklist) -> Iterator[str]:
     yield f"# {_heading(checklist.title)}"
     zone = checklist.policy.time_zone
     head = [
@@ -48,7 +49,7 @@ def _lines(checklist: Checklist, status: Status, now: datetime) -> Iterator[str]
             section = item.section
             yield from ("", f"## {_heading(section)}")
         yield ""
-        yield from _item(item, status.of(item.id), found[item.id])
+        yield from _item(item, written.by_id[item.id].probe, status.of(item.id), found[item.id])
     if checklist.plan:
         yield from ("", "## Action plan", "")
         yield from (f"{number}. {_entry(step)}" for number, step in enumerate(checklist.plan, 1))
@@ -58,7 +59,7 @@ def _lines(checklist: Checklist, status: Status, now: datetime) -> Iterator[str]
             yield from (f"- {_entry(text)}" for text in texts)
 
 
-def _item(item: Item, facts: Facts, state: State) -> Iterator[str]:
+def _item(item: Item, probe: Binding | None, facts: Facts, state: State) -> Iterator[str]:
     ticked = facts.claim is not None or (state in GREEN and state is not State.WAIVED)
     yield f"- [{'x' if ticked else ' '}] **{inline(item.title)}**"
     yield f"  - id: {item.id}"
@@ -73,7 +74,7 @@ def _item(item: Item, facts: Facts, state: State) -> Iterator[str]:
         yield f"  - after: {', '.join(item.after)}"
     if item.fresh_for != "24h":
         yield f"  - fresh for: {item.fresh_for}"
-    yield f"  - probe: {_probe(item)}"
+    yield f"  - probe: {_probe(probe)}"
     yield from _nested(
         "steps", (f"[{'x' if step in facts.steps else ' '}] {inline(step)}" for step in item.steps)
     )
@@ -83,10 +84,10 @@ def _item(item: Item, facts: Facts, state: State) -> Iterator[str]:
     yield from _words(facts)
 
 
-def _probe(item: Item) -> str:
-    if item.probe is None:
+def _probe(probe: Binding | None) -> str:
+    if probe is None:
         return "none"
-    return code_span(value({"use": item.probe.use, **item.probe.parameters}))
+    return code_span(value({"use": probe.use, **probe.parameters}))
 
 
 def _nested(key: str, entries: Iterable[str]) -> Iterator[str]:

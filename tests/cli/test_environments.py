@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import re
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,16 @@ def test_what_a_variable_refers_to_is_never_another_one_of_its_table() -> None:
     environment = {"HOUSE": "outside", "WAY": "anywhere"}
     export({"HOUSE": "inside", "WAY": "to the ${HOUSE}", "GONE": "${NOBODY}"}, environment)
     assert environment == {"HOUSE": "inside", "WAY": "to the outside"}
+
+
+def test_a_secret_that_stands_in_the_table_is_not_exported(call: Call, many: Path) -> None:
+    text = MANY.replace('HOUSE = "staging house"', 'HOUSE = "x"\nDOOR_TOKEN = "open sesame"')
+    (many / "checklist.toml").write_text(text.replace("${HOUSE:-no house}", "say ${DOOR_TOKEN}"))
+    call("check", "house", "--env", "staging")
+    exported = call("export", "--env", "staging").stdout
+    assert "say ${DOOR_TOKEN}" in exported
+    assert "open sesame" not in exported
+    assert re.search(r"- \[x\] .*\n  - id: house\n", exported), exported
 
 
 WRONG = {
