@@ -76,6 +76,7 @@ def read_item(entry: Block, section: str, say: Say) -> Draft:
     lines = first(entry)
     found = box(lines[0]) if lines else None
     mark, head = found or (" ", lines[0] if lines else Line(entry.line, ()))
+    head, *others = _unwrapped([head, *lines[1:]])
     title, rest = _title(head)
     if title is None:
         say(entry.line, "an item without a title")
@@ -84,11 +85,34 @@ def read_item(entry: Block, section: str, say: Say) -> Draft:
     draft = Draft(head.number, title or "(no title)", section, mark)
     if rest:
         draft.notes.append(rest)
-    for line in lines[1:]:
+    for line in others:
         _say_of(draft, line, (), say)
     for block in entry.children[1 if lines else 0 :]:
         _below(draft, block, say)
     return draft
+
+
+def _unwrapped(lines: Sequence[Line]) -> list[Line]:
+    """Return lines of which each says something of its own; a text that was wrapped is put together."""
+    found: list[Line] = []
+    for line in lines:
+        if found and not _begins(line, found[-1].pieces):
+            number, before = found[-1]
+            space = Piece(" ", strong=bool(before) and before[-1].strong)
+            found[-1] = Line(number, (*before, space, *line.pieces))
+        else:
+            found.append(line)
+    return found
+
+
+def _begins(line: Line, before: Sequence[Piece]) -> bool:
+    """Tell whether a line begins something: a key, a box, a lone link, or what follows a bold title."""
+    key = keyed(line)
+    if key and (key[1] or item_key(key[0])):
+        return True
+    titled = bool(before) and all(piece.strong for piece in before)
+    plain = bool(line.pieces) and not line.pieces[0].strong
+    return (titled and plain) or box(line) is not None or reference(line.pieces) is not None
 
 
 def _title(line: Line) -> tuple[str | None, str | None]:
@@ -103,7 +127,7 @@ def _title(line: Line) -> tuple[str | None, str | None]:
 
 def _below(draft: Draft, block: Block, say: Say) -> None:
     if block.kind == "paragraph":
-        for line in block.text:
+        for line in _unwrapped(block.text):
             _say_of(draft, line, (), say)
     elif is_list(block):
         for entry in block.children:
@@ -138,8 +162,9 @@ def _entry(draft: Draft, entry: Block, say: Say, *, ordered: bool) -> None:
         _step(draft, entry, say)
         return
     nested = [part for block in below if is_list(block) for part in block.children]
-    _say_of(draft, lines[0], nested, say)
-    for line in lines[1:]:
+    head, *others = _unwrapped(lines)
+    _say_of(draft, head, nested, say)
+    for line in others:
         _say_of(draft, line, (), say)
     for block in below:
         if not is_list(block):

@@ -207,6 +207,25 @@ def test_a_long_value_may_be_a_list() -> None:
     assert item.links == ("a: x.md", "https://example.com")
 
 
+def test_a_text_that_was_wrapped_is_put_together() -> None:
+    text = (
+        "- [ ] A title that is too long\n  for one line\n  owner: Ops\n"
+        "  - cause: full, and\n    nobody saw it\n"
+        "    due: 2025-06-25\n  - one word\n    and another\n\n  A word\n  as well\n"
+        "- [ ] **Bold**\n  What is meant\n  by it\n- [ ] **Bold**: what is\n  meant\n"
+        "- [ ] **Bold and\n  wrapped**\n"
+    )
+    found = imported(text)
+    one, two, three, four = found.checklist.items
+    assert (one.title, one.owner) == ("A title that is too long for one line", "Ops")
+    assert (one.cause, one.due) == ("full, and nobody saw it", date(2025, 6, 25))
+    assert one.notes == ("one word and another", "A word as well")
+    assert (two.title, two.notes) == ("Bold", ("What is meant by it",))
+    assert (three.title, three.notes) == ("Bold", ("what is meant",))
+    assert four.title == "Bold and wrapped"
+    assert found.problems == ()
+
+
 def test_plan_and_links_are_kept_and_prose_is_told() -> None:
     text = (
         "Read this.\nAnd this.\n\n- [ ] a\n\n## Action plan\n\n1. one\n2. two\n   - more\n\n"
