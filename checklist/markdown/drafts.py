@@ -18,7 +18,7 @@ _KINDS = {
     "blockquote": "a quotation",
     "html_block": "HTML",
 }
-_QUOTED = 200
+QUOTED = 200
 """How many characters of a text a problem repeats."""
 
 
@@ -143,11 +143,11 @@ def lost(block: Block, say: Say, kind: str = "") -> None:
         lost(part, say, kind)
     for line in block.text:
         if text := words(line.pieces):
-            say(line.number, f"{kind} is not taken over: {text[:_QUOTED]!r}")
+            say(line.number, f"{kind} is not taken over: {text[:QUOTED]!r}")
     for index, text in enumerate(block.content.splitlines()):
         if text.strip():
             number = block.line + index + (block.kind == "fence")
-            say(number, f"{kind} is not taken over: {text.strip()[:_QUOTED]!r}")
+            say(number, f"{kind} is not taken over: {text.strip()[:QUOTED]!r}")
 
 
 def _entry(draft: Draft, entry: Block, say: Say, *, ordered: bool) -> None:

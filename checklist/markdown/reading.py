@@ -1,5 +1,6 @@
 """Reads a Markdown list as a checklist: a ticked box becomes a claim, and nothing becomes proof."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ from checklist.markdown.blocks import (
     reference,
     words,
 )
-from checklist.markdown.drafts import Draft, first, has_item_keys, is_list, lost, read_item
+from checklist.markdown.drafts import QUOTED, Draft, Say, first, has_item_keys, is_list, lost, read_item
 from checklist.markdown.items import Built, build
 from checklist.markdown.keys import head_key, item_key, place, truth
 from checklist.markdown.toml_text import comment, lines, scalar, string, value
@@ -29,6 +30,7 @@ from checklist.status import Facts
 from checklist.zones import is_zone
 
 _SPACE = Piece(" ")
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=[A-Za-z_-]+:)(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\r?\n|$)")
 
 
 class Problem(NamedTuple):
@@ -92,6 +94,7 @@ def read(text: str, path: Path, *, by: str, at: datetime) -> Imported:
     if len(text.encode()) > MAX_BYTES:
         raise FileError(path, None, f"larger than {MAX_BYTES} bytes")
     sheet = _Sheet()
+    text = _without_front_matter(text, sheet.say)
     try:
         blocks, references = parse(text)
     except TooDeepError as error:
@@ -116,6 +119,17 @@ def read(text: str, path: Path, *, by: str, at: datetime) -> Imported:
     facts = {item.id: item.facts for item in built if item.facts != Facts()}
     suggested = {item.id: item.suggestion.probe for item in built if item.suggestion}
     return Imported(whole, toml, facts, tuple(sorted(sheet.problems)), suggested)
+
+
+def _without_front_matter(text: str, say: Say) -> str:
+    """Return a list without the settings that issue templates begin with: Markdown sees a heading in them."""
+    found = _FRONT_MATTER.match(text)
+    if found is None:
+        return text
+    for number, line in enumerate(found[0].rstrip().split("\n")[1:-1], 2):
+        if line.strip():
+            say(number, f"front matter is not taken over: {line.strip()[:QUOTED]!r}")
+    return "\n" * found[0].count("\n") + text[found.end() :]
 
 
 def _block(sheet: _Sheet, block: Block) -> None:
@@ -149,7 +163,7 @@ def _line(sheet: _Sheet, line: Line) -> None:
     elif sheet.place == "notes" and (text := words(line.pieces)):
         sheet.notes.append(text)
     elif text := words(line.pieces):
-        sheet.say(line.number, f"has no place in a checklist: {text[:200]!r}")
+        sheet.say(line.number, f"has no place in a checklist: {text[:QUOTED]!r}")
 
 
 def _entry(sheet: _Sheet, entry: Block, section: str, *, ordered: bool) -> None:
@@ -199,11 +213,11 @@ def _plain(sheet: _Sheet, entry: Block, own: Sequence[Line], *, ordered: bool) -
     elif ordered:
         sheet.plan.append(text)
     elif found and item_key(found[0]):
-        sheet.say(entry.line, f"belongs to an item, but stands outside of one: {text[:200]!r}")
+        sheet.say(entry.line, f"belongs to an item, but stands outside of one: {text[:QUOTED]!r}")
     elif found and found[1]:
         sheet.notes.append(text)
     else:
-        sheet.say(entry.line, f"has no place in a checklist: {text[:200]!r}")
+        sheet.say(entry.line, f"has no place in a checklist: {text[:QUOTED]!r}")
 
 
 def _head(sheet: _Sheet, word: str, text: str, line: int) -> None:

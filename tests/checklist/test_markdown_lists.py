@@ -111,6 +111,19 @@ def test_headings_are_sections_and_the_first_great_one_is_the_title() -> None:
     assert [item.section for item in found.checklist.items] == ["General", "S", "`U`"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_front_matter_is_no_heading_and_is_told(end: str) -> None:
+    text = end.join(["---", "name: Release", "labels: [a]", "---", "- [ ] a", ""])
+    found = imported(text)
+    assert [(item.section, item.title) for item in found.checklist.items] == [("General", "a")]
+    assert [tuple(problem) for problem in found.problems] == [
+        (2, "front matter is not taken over: 'name: Release'"),
+        (3, "front matter is not taken over: 'labels: [a]'"),
+    ]
+    ruled = imported("---\n\n# T\n\n- [ ] a\n\n---\n\n- [x] b\n")
+    assert (ruled.checklist.title, len(ruled.checklist.items), ruled.problems) == ("T", 2, ())
+
+
 def test_without_a_title_the_file_names_the_list() -> None:
     assert imported("- [ ] a").checklist.title == "LIST"
 
