@@ -5,6 +5,7 @@ client library.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -25,9 +26,10 @@ class Door(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `gonogo [CHECKLIST]` as `gonogo console [CHECKLIST]`."""
-        if args[:1] == ["--env"] and args[2:3] and args[2] in self.commands:
-            args = [args[2], *args[:2], *args[3:]]
-        elif not args or args[0].partition("=")[0] == "--env" or self._is_checklist(args[0]):
+        end = _options(args)
+        if args[end : end + 1] and args[end] in self.commands:
+            args = [args[end], *args[:end], *args[end + 1 :]]
+        elif not args or end or self._is_checklist(args[0]):
             args = ["console", *args]
         return super().parse_args(ctx, args)
 
@@ -36,6 +38,14 @@ class Door(click.Group):
         if word in self.commands or word.startswith("-"):
             return False
         return Path(word).exists() or "/" in word or "." in word
+
+
+def _options(args: Sequence[str]) -> int:
+    """Return how many words at the beginning are options of the command that follows, or of the console."""
+    end = 0
+    while args[end : end + 1] and args[end].partition("=")[0] in {"--checklist", "--env"}:
+        end += 1 if "=" in args[end] else 2
+    return end
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
