@@ -26,6 +26,9 @@ TABLES: Mapping[str, Mapping[str, object]] = {
 """The parameters of each; a variable that is not set makes the item `unknown`, and unknown never passes."""
 
 
+_ADDRESS = re.compile(r"https?://\S*", re.IGNORECASE)
+
+
 class _Rule(NamedTuple):
     """The words that speak for a probe, and those that show that something else is meant."""
 
@@ -51,7 +54,9 @@ _RULES: Mapping[str, _Rule] = {
                 r"\bpip\b",
                 r"\bdns\b",
             ),
-            *(r"\bdns\b", r"memcached", r"varnish", r"cloudfront", r"브라우저", r"빌드"),
+            *(r"memcached", r"varnish", r"cloudfront", r"브라우저", r"빌드"),
+            r"\b(?:page|disk|query|file|cpu|l[123]|static|image|opcode) cach",
+            *(r"cache-control", r"정적", r"페이지 ?캐시", r"디스크 ?캐시"),
         ),
     ),
     "dependencies": _rule(
@@ -66,7 +71,9 @@ _RULES: Mapping[str, _Rule] = {
         ),
         (
             *(r"\bpress\b", r"\bteams?\b", r"\blegal\b", r"\bapi versions?\b", r"api 버전", r"팀", r"부서"),
-            r"\bdependenc(?:y|ies) (?:on|between|with)\b",
+            r"\bdependenc(?:y|ies) (?:on|between|with|is|are (?:down|not|un)|fail|injection|graph)",
+            r"\b(?:external|downstream|upstream|service|third-party|missing) dependenc",
+            *(r"licen[sc]e", r"의존성 ?(?:주입|그래프)", r"외부 ?의존성", r"라이선스"),
         ),
     ),
     "secrets": _rule(
@@ -89,12 +96,13 @@ _RULES: Mapping[str, _Rule] = {
         (
             *(r"prometheus", r"grafana", r"datadog", r"zabbix", r"nagios", r"new relic", r"cloudwatch"),
             *(r"uptime", r"\bcosts?\b", r"\bbudgets?\b", r"\bscreens?\b", r"\bon-?call\b"),
-            *(r"비용", r"예산", r"화면"),
+            *(r"dashboard", r"\breal user\b", r"\b(?:cpu|memory|disk|business|ssl)\b"),
+            *(r"비용", r"예산", r"화면", r"대시보드", r"성능", r"담당"),
         ),
     ),
     "restore": _rule(
         (
-            r"\bback-?ups?\b",
+            r"\bback(?:-?ups?|(?:ed|ing|s)? up)\b",
             r"\brestor(?:e|es|ed|ing|ation)\b",
             r"\b(?:disaster|database|data) recovery\b",
             r"\brecovery (?:test|drill|procedure)\b",
@@ -102,8 +110,10 @@ _RULES: Mapping[str, _Rule] = {
         ),
         (
             r"\bback-?up (?:contact|person|owner|speaker|plan|role|operator)s?\b",
+            r"\b(?:recovery|restor\w*) time\b|\brto\b",
+            *(r"\bstate restored\b", r"\bbuilding\b"),
             *(r"\bpassword\b", r"\baccount\b", r"purchases?", r"default settings", r"\bon-?call\b"),
-            *(r"백업 ?(?:담당|인력|요원)", r"비밀번호", r"계정"),
+            *(r"(?:백업|복구|복원) ?(?:담당|인력|요원|목표)", r"(?:장애|서비스) ?복구", r"비밀번호", r"계정"),
         ),
     ),
 }
@@ -112,9 +122,10 @@ _RULES: Mapping[str, _Rule] = {
 def suggest(title: str, cause: str) -> Suggestion | None:
     """Return the one probe that the title speaks of or, if it speaks of none, the cause.
 
-    Where either speaks of two, none is suggested: a wrong probe would prove the wrong thing.
+    Where either speaks of two, none is suggested: a wrong probe would prove the wrong thing. The address of a
+    page that a text points to says nothing.
     """
-    for text in (title, cause):
+    for text in (_ADDRESS.sub("", title), _ADDRESS.sub("", cause)):
         found = list(_spoken_of(text))
         if found:
             return found[0] if len(found) == 1 else None

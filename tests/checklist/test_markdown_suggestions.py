@@ -11,6 +11,7 @@ SPOKEN_OF = {
         "캐시 서버 상태 degraded",
         "레디스 메모리",
         "Caching works",
+        "Redis (https://wiki.example.com/cdn) is up",
     ],
     "dependencies": [
         *(
@@ -33,6 +34,7 @@ SPOKEN_OF = {
     "sentry": ["Sentry is degraded", "Monitoring works", "모니터링 점검", "Errors arrive in Sentry"],
     "restore": [
         "The last backup restores",
+        "Its data is backed up daily",
         "Restore test",
         "백업 복원 테스트",
         "데이터 복구 훈련",
@@ -59,6 +61,14 @@ NOT_SPOKEN_OF = [
         "보도 자료 버전 승인",
         "백업 담당자 지정",
     ),
+    *("See https://example.com/redis for the rota", "[Runbook](https://wiki/sentry) is read"),
+    *("It degrades gracefully while dependencies are not working", "Fallback for every external dependency"),
+    *("Dependencies failing is survived", "Dependency injection configured", "의존성 주입 설정"),
+    *("Licences of third-party dependencies", "오픈소스 의존성 라이선스 검토"),
+    *("Cache-Control is set", "Query cache of MySQL off", "L1 cache misses", "The page cache is warm"),
+    *("Monitoring of CPU and memory", "Dashboards for monitoring", "핵심 성능 지표 모니터링"),
+    *("모니터링 담당자 지정", "복구 담당자 연락처", "서비스 복구 시간 목표", "장애 복구 절차 문서화"),
+    *("Data can be restored within the RTO", "State restored after a reboot"),
     *("계정 복구 안내 페이지", "팀 간 의존성 합의", "브라우저 캐시 삭제 안내", "Lunch is ready", ""),
 ]
 
