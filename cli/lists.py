@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("list_", type=click.Path(path_type=Path), metavar="LIST.md")
-@click.option("-o", "folder", type=click.Path(path_type=Path), default=".", help="The folder to write to.")
+@click.option(
+    "-o",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=".",
+    metavar="DIR",
+    help="Write there instead of here.",
+)
 @click.option("--force", is_flag=True, help="Overwrite a checklist and its status that are there already.")
 @by_option
 def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:

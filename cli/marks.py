@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("id_", metavar="ID")
 @click.option("--action", required=True, help="What was done.")
-@click.option("--on", type=DATE, help="The day on which it was resolved. Default: today.")
+@click.option("--on", type=DATE, metavar="DATE", help="The day on which it was resolved. Default: today.")
 @by_option
 @place_options
 def resolve(id_: str, action: str, on: datetime | None, by: str | None, place: "Place") -> None:
@@ -42,8 +42,10 @@ def attest(id_: str, note: str, by: str | None, place: "Place") -> None:
 @click.command()
 @click.argument("id_", metavar="ID")
 @click.option("--why", required=True, help="Why it is accepted for now.")
-@click.option("--until", type=DATE, required=True, help="The last day on which the waiver holds.")
-@click.option("--by", help="Who approves. Default: git's user.name, then the login name.")
+@click.option(
+    "--until", type=DATE, metavar="DATE", required=True, help="The last day on which the waiver holds."
+)
+@click.option("--by", metavar="NAME", help="Who approves. Default: git's user.name, then the login name.")
 @place_options
 def waive(id_: str, why: str, until: datetime, by: str | None, place: "Place") -> None:
     """Accept an item as it is, up to and including a day. Waivers stay counted in the verdict.

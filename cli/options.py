@@ -139,14 +139,16 @@ def output_option(function: Command) -> Command:
         return path
 
     help_ = "Write there instead of to standard output."
-    return click.option("-o", "--output", type=click.Path(path_type=Path), callback=check, help=help_)(
-        function
-    )
+    return click.option(
+        "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", callback=check, help=help_
+    )(function)
 
 
 def by_option(function: Command) -> Command:
     """Add `--by NAME`."""
-    return click.option("--by", help="Who says so. Default: git's user.name, then the login name.")(function)
+    return click.option(
+        "--by", metavar="NAME", help="Who says so. Default: git's user.name, then the login name."
+    )(function)
 
 
 def name_of(by: str | None) -> str:
