@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from cli.check import check, status
-from cli.exits import Exit, refuse
+from cli.exits import refuse
 from cli.lists import export, import_
 from cli.marks import attest, reopen, resolve, waive
 from cli.options import env_option, place_of
@@ -85,7 +85,9 @@ def main() -> None:
     except click.exceptions.Exit as ending:
         sys.exit(ending.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(Exit.USAGE)
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        message = error.format_message()
+        message += "" if message.endswith((".", "?")) else "."
+        refuse(f"{message} See: {context.command_path} -h" if context else message)
     except (click.Abort, KeyboardInterrupt):
         interrupted()

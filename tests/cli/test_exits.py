@@ -307,7 +307,8 @@ def test_exit_code(call: Call, tmp_path: Path, case: str) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert re.search(said, done.stderr, re.DOTALL)
     if code == USAGE:
-        assert done.stderr
+        assert done.stderr.startswith("gonogo: ")
+        assert done.stderr.count("\n") == 1
         assert done.stdout == ""
         assert files(tmp_path) == before
 
