@@ -83,7 +83,7 @@ def export(output: Path | None, place: "Place") -> None:
     """Write the checklist and what is claimed as Markdown; `gonogo import` reads it again."""
     from checklist import definition, markdown
     from checklist.opening import open_store
-    from checklist.reading import FileError, read_text
+    from checklist.reading import FileError, parse_toml, read_text
     from checklist.store import StoreError
     from probes.outcome import now
 
@@ -91,6 +91,9 @@ def export(output: Path | None, place: "Place") -> None:
         text = read_text(place.checklist)
         known = definition.parse(text, place.checklist, place.environment)
         written = definition.parse(text, place.checklist)
+        named = parse_toml(text, place.checklist).get("environments")
         put(markdown.write(known, open_store(place, known).load(), now(), written), output)
     except (FileError, StoreError) as error:
         refuse(str(error))
+    if named:
+        narrate("[environments] is not written: a Markdown list is about one environment")

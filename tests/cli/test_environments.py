@@ -180,7 +180,9 @@ def test_a_secret_that_stands_in_the_table_is_not_exported(call: Call, many: Pat
     text = MANY.replace('HOUSE = "staging house"', 'HOUSE = "x"\nDOOR_TOKEN = "open sesame"')
     (many / "checklist.toml").write_text(text.replace("${HOUSE:-no house}", "say ${DOOR_TOKEN}"))
     call("check", "house", "--env", "staging")
-    exported = call("export", "--env", "staging").stdout
+    done = call("export", "--env", "staging")
+    exported = done.stdout
+    assert "[environments] is not written" in done.stderr
     assert "say ${DOOR_TOKEN}" in exported
     assert "open sesame" not in exported
     assert re.search(r"- \[x\] .*\n  - id: house\n", exported), exported
