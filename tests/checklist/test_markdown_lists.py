@@ -137,8 +137,10 @@ def test_without_a_title_the_file_names_the_list() -> None:
         "- 원인\uff1afull\n- 담당\uff1aOps\n- 기한\uff1a2025. 6. 25.",
         "* Owner:Ops\n* CAUSE: full\n* Deadline: 2025/06/25",
         "\ncause: full\nowner: Ops\ndue: 2025-06-25 (수)",
+        "- cause: full\n- owner: Ops\n- due: 2025-06-25 (Wed)",
+        "- cause: full\n- owner: Ops\n- due: 2025-06-25(수요일)",
     ],
-    ids=["english", "bold", "korean", "wide", "other", "lines"],
+    ids=["english", "bold", "korean", "wide", "other", "lines", "weekday", "요일"],
 )
 def test_keys_are_known_in_two_languages(keys: str) -> None:
     found = below(keys)
