@@ -1,7 +1,9 @@
 """Makes items of what a Markdown list says: their ids, their tables in TOML, and the claims about them."""
 
+import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from graphlib import CycleError, TopologicalSorter
@@ -19,6 +21,7 @@ from checklist.zones import day as day_in
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LONGEST_ID = 64
+_LONGEST_STEM = 57
 _MANUAL = frozenset({"none", "manual", "없음"})
 _HEAD = '[checklist]\ntitle = "One item"\n\n'
 _RESOLVED = ("resolved on", "resolved by", "action taken")
@@ -105,7 +108,10 @@ def _probe_lines(table: dict[str, object] | None, suggestion: Suggestion | None)
 
 
 def _ids(drafts: Sequence[Draft], suggestions: Sequence[Suggestion | None], say: Say) -> list[str]:
-    """Return an id for each item: its own, else of its title, its suggested probe or its section."""
+    """Return an id for each item: its own, else of its title, its suggested probe or its section.
+
+    Where the titles of several have no ASCII to make one of, a digest of the title tells them apart.
+    """
     names: list[str | None] = []
     taken: set[str] = set()
     for draft in drafts:
@@ -121,15 +127,26 @@ def _ids(drafts: Sequence[Draft], suggestions: Sequence[Suggestion | None], say:
         else:
             names.append(wanted)
             taken.add(wanted)
+    stems = [
+        (suggestion.probe if suggestion else _slug(draft.section)) or "item"
+        for draft, suggestion in zip(drafts, suggestions, strict=True)
+    ]
+    needed = Counter(stem for stem, draft in zip(stems, drafts, strict=True) if not _slug(draft.title))
     counts: dict[str, int] = {}
     found = []
-    for name, draft, suggestion in zip(names, drafts, suggestions, strict=True):
+    for name, stem, draft in zip(names, stems, drafts, strict=True):
         if name is None:
-            base = _slug(draft.title) or (suggestion.probe if suggestion else _slug(draft.section)) or "item"
-            name = _free(base, taken, counts)  # noqa: PLW2901  # the id that was missing
+            if stem == "item" or needed[stem] > 1:
+                stem = f"{stem[:_LONGEST_STEM]}-{_digest(draft.title)}"  # noqa: PLW2901  # one for several
+            name = _free(_slug(draft.title) or stem, taken, counts)  # noqa: PLW2901  # the id that was missing
             taken.add(name)
         found.append(name)
     return found
+
+
+def _digest(title: str) -> str:
+    """Return what stays with a title wherever it stands: a number would become another item's."""
+    return hashlib.sha256(title.encode()).hexdigest()[:6]
 
 
 def _slug(text: str) -> str:
@@ -143,10 +160,10 @@ def _slug(text: str) -> str:
 
 
 def _free(base: str, taken: set[str], counts: dict[str, int]) -> str:
-    if base != "item" and base not in taken:
+    if base not in taken:
         return base
     while True:
-        counts[base] = counts.get(base, 0 if base == "item" else 1) + 1
+        counts[base] = counts.get(base, 1) + 1
         end = f"-{counts[base]}"
         name = base[: _LONGEST_ID - len(end)] + end
         if name not in taken:

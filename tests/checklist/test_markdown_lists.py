@@ -288,11 +288,22 @@ def test_what_looks_like_a_box_is_an_open_item(text: str) -> None:
 
 
 def test_ids_are_stable_unique_and_short() -> None:
-    text = (
-        f"- [ ] Café is open!\n- [ ] cafe is open\n- [ ] {'a' * 80}\n- [ ] {'a' * 80}\n- [ ] 하나\n- [ ] 둘\n"
-    )
+    text = f"- [ ] Café is open!\n- [ ] cafe is open\n- [ ] {'a' * 80}\n- [ ] {'a' * 80}\n"
     names = [item.id for item in imported(text).checklist.items]
-    assert names == ["cafe-is-open", "cafe-is-open-2", "a" * 64, f"{'a' * 62}-2", "item-1", "item-2"]
+    assert names == ["cafe-is-open", "cafe-is-open-2", "a" * 64, f"{'a' * 62}-2"]
+
+
+def test_a_title_in_another_script_keeps_its_id_when_a_line_is_added_above() -> None:
+    def ids(text: str) -> dict[str, str]:
+        return {item.title: item.id for item in imported(text).checklist.items}
+
+    text = "- [ ] 하나\n- [ ] 둘\n\n## Ops\n\n- [ ] 셋\n- [ ] 넷\n- [ ] 캐시 하나\n- [ ] 캐시 둘\n"
+    before, after = (
+        ids(text),
+        ids("- [ ] 새로\n" + text.replace("## Ops\n", "## Ops\n\n- [ ] 캐시\n- [ ] 새것\n")),
+    )
+    assert {title: after[title] for title in before} == before
+    assert ids("- [ ] 캐시\n") == {"캐시": "redis"}
 
 
 def test_an_id_that_is_written_goes_before_one_that_is_made() -> None:
