@@ -119,9 +119,11 @@ def build(report: StatusReport, entries: Sequence[Entry], now: Moment) -> Resolu
         entries: The journal, the oldest line first.
         now: When the report is made.
     """
-    histories: dict[str, list[Entry]] = {}
+    histories: dict[str, list[Entry]] = {item.id: [] for item in report.items}
     for entry in entries:
-        histories.setdefault(entry.item, []).append(entry)
+        # As `journal.of_item` has it, in one go: an import is part of every item's history.
+        for name in histories if entry.what == "imported" else (entry.item,):
+            histories.setdefault(name, []).append(entry)
     return ResolutionReport(
         checklist=report.checklist,
         time=now,

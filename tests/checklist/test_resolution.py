@@ -89,6 +89,12 @@ def test_an_item_that_was_found_claimed_and_proven_tells_the_whole_story() -> No
     assert (found.cause, found.owner, found.links) == ("too small", "Ann", ("https://example.com/",))
 
 
+def test_an_import_is_part_of_the_history_of_every_item_as_in_the_log() -> None:
+    lines = [entry("imported", about=""), entry("found", about="other"), FAILED]
+    history = resolved(CACHE, Facts(claim=claim()), *lines).history
+    assert [event.what for event in history] == ["imported", "found"]
+
+
 def test_what_stands_against_an_item_now_is_what_was_found() -> None:
     found = resolved(CACHE, Facts(evidence=evidence(CACHE, "unknown")), FAILED)
     assert found.found == Found(at=LOOKED, verdict="unknown", summary="seen")
