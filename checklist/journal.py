@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from checklist.reading import FileError
+from checklist.reading import MERGED, FileError, is_merge_marker
 from checklist.status import Status
 from probes.outcome import Moment
 
@@ -149,13 +149,19 @@ def _entry(raw: bytes) -> Entry:
     Raises:
         ValueError: If it is none, or has been changed.
     """
-    try:
-        entry = msgspec.json.decode(raw, type=Entry)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not a line of a journal: {error}") from None
+    entry = _decode(raw)
     if entry.hash != _digest(raw.rpartition(_HASH)[0]):
         raise ValueError("it was changed after it was written")
     return entry
+
+
+def _decode(raw: bytes) -> Entry:
+    try:
+        return msgspec.json.decode(raw, type=Entry)
+    except msgspec.DecodeError as error:
+        if is_merge_marker([raw.decode(errors="replace")]):
+            raise ValueError(f"{MERGED}, that of the status") from None
+        raise ValueError(f"not a line of a journal: {error}") from None
 
 
 def last_line(path: Path) -> str:
@@ -275,9 +281,9 @@ def read(path: Path) -> list[Entry]:
     entries = []
     for number, raw in enumerate(_lines(path), 1):
         try:
-            entries.append(msgspec.json.decode(raw, type=Entry))
-        except msgspec.DecodeError as error:
-            raise FileError(path, number, f"not a line of a journal: {error}") from None
+            entries.append(_decode(raw))
+        except ValueError as error:
+            raise FileError(path, number, str(error)) from None
     return entries
 
 

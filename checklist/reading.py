@@ -68,11 +68,22 @@ def parse_toml(text: str, path: Path) -> dict[str, object]:
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
         what = str(error)[: place.start()] if place else str(error)
+        if is_merge_marker(text.splitlines()[line - 1 : line]):
+            raise FileError(path, line, MERGED) from None
         raise FileError(path, line, f"not valid TOML: {what[:1].lower()}{what[1:]}") from None
     except RecursionError:
         raise FileError(path, None, "not usable TOML: nested too deeply") from None
     except ValueError as error:
         raise FileError(path, None, f"not usable TOML: {error}") from None
+
+
+MERGED = "a merge left both sides here: keep one of them"
+"""What is wrong with a file in which git has left the marks of a conflict."""
+
+
+def is_merge_marker(lines: Sequence[str]) -> bool:
+    """Tell whether the first of some lines is a mark that git leaves in a file where two sides meet."""
+    return bool(lines) and lines[0].startswith(("<<<<<<< ", "=======", ">>>>>>> "))
 
 
 def nearest(word: str, known: Sequence[str] | Mapping[str, object]) -> str:

@@ -258,6 +258,22 @@ def test_half_a_line_of_something_else_is_not_built_upon(path: Path) -> None:
     assert verify(path) == Broken(3, "not a line of a journal: JSON is malformed: invalid character (byte 0)")
 
 
+def test_what_a_merge_leaves_behind_is_called_by_its_name(path: Path) -> None:
+    book = write(path, "one", "two")
+    first, second = lines(book)
+    book.write_bytes(first + b"<<<<<<< HEAD\n" + second + b"=======\n>>>>>>> night\n")
+    said = "a merge left both sides here: keep one of them, that of the status"
+    assert verify(path) == Broken(2, said)
+    with pytest.raises(FileError, match=f":2: {said}"):
+        journal.read(book)
+    text = path.read_text()
+    path.write_text(f"{text}\n<<<<<<< HEAD\n=======\n[items.x]\n>>>>>>> night\n")
+    with pytest.raises(
+        StoreError, match=rf"toml:{text.count(chr(10)) + 2}: a merge left both sides here: keep one"
+    ):
+        verify(path)
+
+
 def test_a_write_that_fails_after_the_status_is_saved_is_told_and_made_up_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
