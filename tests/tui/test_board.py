@@ -182,6 +182,18 @@ async def test_keys_are_answered_while_probes_run_and_a_final_check_can_be_stopp
         await desk.see("Nothing is running")
 
 
+async def test_a_stopped_final_check_that_cannot_be_gone_on_with_promises_nothing(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, SLOW) as desk:
+        await desk.press("F")
+        await desk.see("Final check 1/2")
+        await desk.press("G", "space")
+        await desk.type("read")
+        await desk.press("enter")
+        await desk.state("manual", "attested")
+        await desk.press("x")
+        await desk.see("it does not count. F begins")
+
+
 async def test_a_stopped_final_check_is_gone_on_with_or_begun_anew(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         await desk.press("G", "space")

@@ -197,7 +197,8 @@ class Board(Screen[None]):
     def _announce(self, ended: CheckEnded) -> None:
         gate = self._report.gate
         if not ended.whole:
-            self._say("It was stopped, so it does not count. F goes on with it.", "Final check", "warning")
+            way = "goes on with it" if self._session.unfinished() else "begins anew: something changed since"
+            self._say(f"It was stopped, so it does not count. F {way}.", "Final check", "warning")
         elif ended.record is None:
             self._say(
                 "It does not count: the checklist changed meanwhile, or it was not saved.",
