@@ -174,7 +174,7 @@ def _shown(path: Path) -> str:
 
 def _narrator() -> "Callable[[Event], None]":
     """Return a listener that tells on standard error what is going on."""
-    from checklist.events import CheckStarted, Ended
+    from checklist.events import CheckEnded, CheckStarted, Ended
     from checklist.reports import text
 
     total = done = 0
@@ -187,6 +187,8 @@ def _narrator() -> "Callable[[Event], None]":
                 narrate(f"going on with the final check {event.run}: {done} of {total} have run already")
         elif isinstance(event, Ended) and event.outcome is None:
             narrate(f"{event.item}: stopped")
+        elif isinstance(event, CheckEnded) and event.record:
+            narrate(f"the record of this final check: {event.record}")
         elif isinstance(event, Ended) and event.outcome:
             done += 1
             found = event.outcome

@@ -266,3 +266,25 @@ def test_a_list_whose_name_is_no_text_is_imported_all_the_same(call: Call, tmp_p
     (tmp_path / name).write_text(LIST)
     assert call("import", name).returncode == GO
     assert "?.md" in call("log").stdout
+
+
+def test_two_checklists_in_a_folder_do_not_share_records(call: Call, tmp_path: Path) -> None:
+    """What one was found to be is nothing that changed in the other, nor its last final check."""
+    with_session(attest)(tmp_path)
+    assert call("check").returncode == GO
+    (tmp_path / "night.toml").write_text((tmp_path / "checklist.toml").read_text())
+    done = call("report", "readiness", "--checklist", "night.toml")
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert "no final check is on record" in done.stderr
+    done = call("check", "--checklist", "night.toml", "--format", "json")
+    assert json.loads(done.stdout)["changes"] is None
+    assert (
+        call("report", "readiness", "--checklist", "night.toml").stdout != call("report", "readiness").stdout
+    )
+
+
+def test_a_final_check_names_its_record_and_a_choice_of_items_has_none(call: Call, tmp_path: Path) -> None:
+    with_session(attest)(tmp_path)
+    assert "the record of this" not in call("check", "door").stderr
+    said = call("check").stderr.splitlines()[-1]
+    assert said == f"the record of this final check: {call('report', 'readiness').stdout.strip()}"
