@@ -337,6 +337,16 @@ def verify(path: Path, status: Status) -> Broken | None:
     return _at_odds(count, last, status)
 
 
+def owed(path: Path, status: Status) -> int | None:
+    """Return the number of the last line, if a sound journal lacks it and its status holds it.
+
+    Raises:
+        FileError: If it cannot be read.
+    """
+    known = _known(status.journal)
+    return known.number if known and len(list(_lines(path))) < known.number else None
+
+
 def _misplaced(entry: Entry, number: int, last: Entry | None) -> Broken | None:
     if entry.number != number:
         return Broken(number, f"it was written as line {entry.number}: lines before it are missing, or new")

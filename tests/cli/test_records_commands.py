@@ -288,3 +288,17 @@ def test_a_final_check_names_its_record_and_a_choice_of_items_has_none(call: Cal
     assert "the record of this" not in call("check", "door").stderr
     said = call("check").stderr.splitlines()[-1]
     assert said == f"the record of this final check: {call('report', 'readiness').stdout.strip()}"
+
+
+def test_a_last_line_that_the_journal_lacks_is_told_although_it_is_not_lost(
+    call: Call, tmp_path: Path
+) -> None:
+    """A crash leaves it so, and so does whoever takes the line away."""
+    with_session(attest)(tmp_path)
+    journal = tmp_path / "checklist.journal.jsonl"
+    journal.unlink()
+    done = call("log", "--verify")
+    assert done.returncode == GO
+    assert done.stderr.endswith(
+        "written; line 1 is missing, but the status has it: the next change writes it\n"
+    )
