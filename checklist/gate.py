@@ -135,11 +135,18 @@ def _final_check(
     # What a wrong clock had dated in the future then must not count by waiting: time alone opens no gate.
     then = states(checklist, status, final.finished_at)
     return [
-        f"{item.id}: the final check did not prove it"
+        f"{item.id}: the final check did not prove it{_elsewhere(status.of(item.id), final.run)}"
         for item in blockers
         if found[item.id] in GREEN
         and not _proven_in(status.of(item.id), final.run, then[item.id], found[item.id])
     ]
+
+
+def _elsewhere(facts: Facts, run: str) -> str:
+    """Tell that a proof is from another run, such as of a check that somebody ran at the same time."""
+    return (
+        ": its proof is from another run" if facts.evidence is not None and facts.evidence.run != run else ""
+    )
 
 
 def _proven_in(facts: Facts, run: str, then: State, state: State) -> bool:

@@ -101,7 +101,10 @@ def test_an_item_that_the_final_check_did_not_prove_fails_itself() -> None:
     status = knowing("cache", Facts(evidence=evidence(CACHE, run="another")))
     failure = case_of(view(status), "cache").find("failure")
     assert failure is not None
-    assert failure.attrib == {"type": "verified", "message": "the final check did not prove it"}
+    assert failure.attrib == {
+        "type": "verified",
+        "message": "the final check did not prove it: its proof is from another run",
+    }
 
 
 @pytest.mark.parametrize("case", VIEWS)

@@ -64,7 +64,7 @@ SPOILT: dict[str, tuple[Checklist, Status, datetime, str]] = {
         LIST,
         with_("cache", evidence=evidence(CACHE, run="another")),
         NOW,
-        "cache: the final check did not prove it",
+        "cache: the final check did not prove it: its proof is from another run",
     ),
     "passed in the future": (
         LIST,
@@ -167,7 +167,7 @@ SPOILT: dict[str, tuple[Checklist, Status, datetime, str]] = {
         LIST,
         with_final(run="another"),
         NOW,
-        "jobs: the final check did not prove it",
+        "jobs: the final check did not prove it: its proof is from another run",
     ),
     "clock set back": (LIST, GOOD, hours(-0.75), "the final check is dated in the future"),
 }
