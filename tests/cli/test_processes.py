@@ -150,7 +150,7 @@ def test_a_check_that_was_killed_is_gone_on_with(
     done = call("check", "--resume")
     assert (done.returncode, done.stdout.startswith("GO")) == (0, True)
     assert "1 of 3 have run already" in done.stderr
-    assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["[2/3]", "[3/3]"]
+    assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["[2/3]", "[3/3]", "the"]
     assert "found pass" in call("log", "--item", "light").stdout
     assert call("log", "--item", "light").stdout.count("found") == 1
 
