@@ -171,14 +171,21 @@ def begin(status: Status, *, run: str, at: datetime, checklist: str) -> Status:
 
 
 def record_in(status: Status, item: str, evidence: Evidence, now: datetime) -> Status:
-    """Record an outcome; one of the final check that is going on is no change from outside it."""
-    check = status.unfinished_check
+    """Record an outcome; one of the final check that is going on is no change from outside it.
+
+    What that check has found wrong once no pass of its own makes good, whatever was found in between: it may
+    be gone on with in two places at once.
+    """
     recorded = status.having(item, record(status.of(item), evidence, now))
-    if check is None or (check.run, check.revision) != (evidence.run, status.revision - 1):
+    check = status.unfinished_check
+    if check is None or check.run != evidence.run:
         return recorded
-    if check.facts != status.digest:
-        return recorded
-    check = replace(check, revision=status.revision, facts=recorded.digest)
+    if evidence.outcome.verdict is not Verdict.PASS:
+        check = replace(check, failed=tuple(dict.fromkeys((*check.failed, item))))
+    elif item in check.failed:
+        recorded = status
+    if (check.revision, check.facts) == (status.revision - 1, status.digest):
+        check = replace(check, revision=status.revision, facts=recorded.digest)
     return replace(recorded, unfinished_check=check)
 
 

@@ -5,25 +5,24 @@ import contextlib
 import functools
 import os
 import secrets
-from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
 from msgspec.structs import replace
 
 from checklist import definition, lifecycle
-from checklist.book import Book
 from checklist.definition import Binding, Checklist, Item
 from checklist.events import CheckEnded, CheckStarted, Ended, Started
 from checklist.journal import Note
 from checklist.lifecycle import GREEN, RefusedError
+from checklist.marks import Marks
 from checklist.opening import Clock, Place, open_store
 from checklist.reports import readiness, records
-from checklist.status import Evidence, Facts, Status, UnfinishedCheck
-from checklist.store import Change, ConflictError, Store, StoreError
+from checklist.status import Evidence, Status, UnfinishedCheck
+from checklist.store import Change, Store, StoreError
 from checklist.tasks import in_thread, is_cancelled, to_its_end
-from checklist.zones import day
 from probes.outcome import Outcome, now
 from probes.runner import Runner
 
@@ -32,7 +31,7 @@ class _OvertakenError(Exception):
     """Somebody else changed something while a final check was being recorded."""
 
 
-class Session(Book):
+class Session(Marks):
     """One checklist being worked through."""
 
     def __init__(
@@ -50,15 +49,12 @@ class Session(Book):
         Raises:
             StoreError: If there is a status that cannot be read.
         """
-        super().__init__(place, checklist, store, clock)
-        self.operator = operator
-        """Who is at the keyboard: who runs what is run."""
+        super().__init__(place, checklist, store, clock=clock, operator=operator)
         self.running: dict[str, str] = {}
         """Ids of the items whose probe is running, with the id of the run."""
         self._runner = runner
         self._tasks: dict[str, asyncio.Task[Outcome | None]] = {}
         self._check: asyncio.Task[readiness.ReadinessCheck] | None = None
-        self._marks: list[tuple[Note, Facts, Facts]] = []
 
     @classmethod
     def open(cls, path: Path, environment: str = "", operator: str = "") -> "Session":
@@ -73,90 +69,6 @@ class Session(Book):
         # As it is now: what the chosen environment sets for programs must not fill in its own references.
         runner = Runner(place.folder, dict(os.environ))
         return cls(place, checklist, open_store(place, checklist), runner, operator=operator)
-
-    # Marks
-
-    async def claim(self, item: str, *, by: str, action: str, on: date | None = None) -> None:
-        """Claim an item resolved, by default today.
-
-        Raises:
-            RefusedError: If the rules do not allow it; see `lifecycle.claim`.
-            ConflictError: If somebody else changed the same facts since they were shown here.
-            StoreError: If it could not be saved.
-        """
-        _require(by=by, action=action)
-        entry, at = self.item(item), self.clock()
-        when = on or day(at, entry.policy.time_zone)
-        await self._mark(
-            Note("resolved", by, item, action, data={"on": str(when)}),
-            ("claim", "reopening"),
-            lambda facts: lifecycle.claim(facts, entry, by=by, on=when, action=action, at=at),
-        )
-
-    async def attest(self, item: str, *, by: str, note: str) -> None:
-        """Answer for a manual item by name; raises as `claim`."""
-        _require(by=by, note=note)
-        entry, at = self.item(item), self.clock()
-        await self._mark(
-            Note("attested", by, item, note),
-            ("attestation", "reopening"),
-            lambda facts: lifecycle.attest(facts, entry, by=by, note=note, at=at),
-        )
-
-    async def waive(self, item: str, *, by: str, why: str, until: date) -> None:
-        """Accept an item as it is up to a day; raises as `claim`."""
-        _require(by=by, why=why)
-        entry, at = self.item(item), self.clock()
-        await self._mark(
-            Note("waived", by, item, why, data={"until": str(until), "zone": entry.policy.time_zone}),
-            ("waiver", "reopening"),
-            lambda facts: lifecycle.waive(facts, entry, by=by, why=why, until=until, at=at),
-        )
-
-    async def reopen(self, item: str, *, by: str, why: str) -> None:
-        """Take an item back to open; raises as `claim`."""
-        _require(by=by, why=why)
-        self.item(item)
-        at = self.clock()
-        await self._mark(
-            Note("reopened", by, item, why),
-            ("claim", "attestation", "waiver", "reopening"),
-            lambda facts: lifecycle.reopen(facts, by=by, why=why, at=at),
-        )
-
-    async def tick(self, item: str, step: str) -> None:
-        """Tick a step or untick it; raises as `claim`."""
-        entry = self.item(item)
-        what = "unticked" if step in self.status.of(item).steps else "ticked"
-        note = Note(what, self.operator, item, data={"step": step})
-        await self._mark(note, ("steps",), lambda facts: lifecycle.tick(facts, entry, step))
-
-    async def undo(self) -> str | None:
-        """Take back the last mark made in this session; evidence is no mark and stays.
-
-        Returns:
-            The item it was about, or None if there is no mark to take back.
-
-        Raises:
-            ConflictError: If somebody else changed since what the mark had changed.
-            StoreError: If it could not be saved.
-        """
-        if not self._marks:
-            return None
-        mark, before, after = self._marks[-1]
-        item = mark.item
-        changed = tuple(word for word in lifecycle.WORDS if getattr(before, word) != getattr(after, word))
-        for word in changed:
-            if (theirs := getattr(self.status.of(item), word)) != getattr(after, word):
-                raise ConflictError(item, word, theirs, getattr(before, word))
-
-        def back(status: Status) -> Status:
-            return status.having(item, lifecycle.undo(status.of(item), before, after))
-
-        note = Note("undone", self.operator, item, mark.why, data={"mark": mark.what})
-        await self.save(Change(back, lambda _: note, item, changed))
-        self._marks.pop()
-        return item
 
     # Runs
 
@@ -290,7 +202,7 @@ class Session(Book):
             whole = await self._run_in_order(checklist, rest, run)
             while result is None:
                 await self.refresh()
-                if final and whole and self.checklist.hash == checklist.hash:
+                if final and whole and self.checklist.hash == checklist.hash and self._is_going_on(run):
                     with contextlib.suppress(_OvertakenError):
                         result, record = await to_its_end(self._conclude(run, started))
                 else:
@@ -340,6 +252,11 @@ class Session(Book):
         note, checklist = Note("check begun", self.operator, run=run), self.checklist.hash
         begin = functools.partial(lifecycle.begin, run=run, at=started, checklist=checklist)
         await self.save(Change(begin, lambda _: note))
+
+    def _is_going_on(self, run: str) -> bool:
+        """Tell whether it is still this final check that is going on, and no other has begun since."""
+        check = self.status.unfinished_check
+        return check is not None and check.run == run
 
     async def _conclude(self, run: str, started: datetime) -> tuple[readiness.ReadinessCheck, Path]:
         """End a final check: its record first, so that there is no GO without one.
@@ -397,17 +314,6 @@ class Session(Book):
 
         await self.save(Change(record, lambda _: note, item.id))
 
-    async def _mark(self, note: Note, facts: tuple[str, ...], mark: Callable[[Facts], Facts]) -> None:
-        made: list[tuple[Note, Facts, Facts]] = []
-
-        def apply(status: Status) -> Status:
-            before = status.of(note.item)
-            made.append((note, before, mark(before)))
-            return status.having(note.item, made[-1][2])
-
-        await self.save(Change(apply, lambda _: note, note.item, facts))
-        self._marks += made
-
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     """Return the first exception of a group of groups."""
@@ -415,17 +321,6 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return cast("Exception", error)
-
-
-def _require(**texts: str) -> None:
-    words = {"by": "who says so (--by)", "action": "what was done", "note": "what was seen", "why": "why"}
-    for name, text in texts.items():
-        if not text.strip():
-            raise RefusedError(f"say {words[name]}")
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise RefusedError(f"{name}: this is not UTF-8 text") from None
 
 
 def _new_run() -> str:

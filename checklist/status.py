@@ -137,6 +137,7 @@ class UnfinishedCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         facts: Digest of all facts as it left them last.
         revision: The revision that recorded the last thing it did. With any later one, or with other facts,
             something else has changed, and the check cannot be gone on with.
+        failed: The items that it has found anything but good.
     """
 
     run: str
@@ -144,6 +145,7 @@ class UnfinishedCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     checklist: str
     facts: str
     revision: int
+    failed: tuple[str, ...] = ()
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, dict=True):

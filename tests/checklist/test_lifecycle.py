@@ -436,3 +436,18 @@ def test_a_stopped_check_is_not_gone_on_with_after_a_merge_that_keeps_the_revisi
     assert lifecycle.resumable(whole, merged) is None
     later = lifecycle.record_in(replace(merged, revision=5), "cache", evidence(CACHE, run="r"), NOW)
     assert lifecycle.resumable(whole, later) is None
+
+
+def test_what_a_check_found_wrong_stays_so_for_it_whatever_is_found_in_between() -> None:
+    whole = checklist(CACHE)
+    status = lifecycle.begin(Status(revision=1), run="R", at=hours(-4), checklist=whole.hash)
+    for verdict, at, run in (("fail", -3, "R"), ("pass", -2, "by hand"), ("pass", -1, "R")):
+        seen = evidence(CACHE, verdict, hours(at), run)
+        status = lifecycle.record_in(replace(status, revision=status.revision + 1), "cache", seen, NOW)
+    found = status.of("cache").evidence
+    assert found is not None
+    assert found.run == "by hand"
+    closed = lifecycle.close(status, run="R", started=hours(-4), at=NOW, checklist=whole.hash, by="Ann")
+    assert decide(whole, closed, NOW).reasons == (
+        "cache: the final check did not prove it: its proof is from another run",
+    )

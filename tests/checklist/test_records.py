@@ -218,7 +218,7 @@ def decided(folder: Path, *names: str) -> Path:
     for name in names:
         note = Note("decided", "Ann", run="r", data={"gate": "GO", "record": name})
         line = journal.compose(note, at=NOW, checklist="", before=status, after=status, last=line)
-        journal.append(path, "", line)
+        journal.append(path, line)
     return path
 
 
