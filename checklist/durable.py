@@ -9,6 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, so that they survive a power cut as what is put into them does.
+
+    Raises:
+        OSError: If it could not be made.
+    """
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
 def replace(path: Path, data: bytes, *, private: bool = True) -> None:
     """Replace a file so that at every moment either the old or the new content is on disk.
 
@@ -59,14 +71,31 @@ def _put(path: Path, data: bytes, place: Callable[[str], None], *, private: bool
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108  # beside its sisters
             raise
-        try:
-            os.fsync(folder)
-        except OSError as error:
-            # Some network file systems cannot sync a folder; one that can and fails is told.
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-                raise
+        _sync(folder)
     finally:
         os.close(folder)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder survive a power cut.
+
+    Raises:
+        OSError: If that failed. A network file system that knows no such thing is let be.
+    """
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _sync(folder)
+    finally:
+        os.close(folder)
+
+
+def _sync(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        # Some network file systems cannot sync a folder; one that can and fails is told.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
 
 
 def _umask() -> int:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import msgspec
 
 from checklist.definition import Checklist, Item
-from checklist.lifecycle import GREEN, State, self_approved, states
+from checklist.lifecycle import GREEN, State, states, waits_for, why_void
 from checklist.status import Facts, Status
 from probes.outcome import Verdict
 
@@ -53,7 +53,7 @@ def decide(checklist: Checklist, status: Status, now: datetime) -> Gate:
     """
     found = states(checklist, status, now)
     blockers = [item for item in checklist.items if item.severity == "blocker"]
-    held = [(item, _hold_in_words(item, status.of(item.id), found[item.id], now)) for item in blockers]
+    held = [(item, _hold_in_words(item, status.of(item.id), found, now)) for item in blockers]
     reasons = [text for _, (_, text) in sorted(held, key=lambda entry: entry[1][0]) if text]
     if not blockers:
         reasons.append("the checklist has no item that holds the gate, so nothing can be proven")
@@ -73,10 +73,13 @@ _OUTCOMES = {
 }
 
 
-def _hold_in_words(item: Item, facts: Facts, state: State, now: datetime) -> tuple[int, str]:
-    weight, words = _hold(item, facts, state, now)
-    if words and self_approved(item, facts):
-        words += "; its waiver needs the approval of somebody who did not claim it"
+def _hold_in_words(item: Item, facts: Facts, found: Mapping[str, State], now: datetime) -> tuple[int, str]:
+    if found[item.id] is State.INHIBITED:
+        weight, words = 6, f"{item.id}: waits for {', '.join(waits_for(item, found))}"
+    else:
+        weight, words = _hold(item, facts, found[item.id], now)
+    if words and (void := why_void(item, facts, now)):
+        words += f"; its waiver does not hold: {void}"
     return weight, words
 
 
@@ -114,9 +117,9 @@ def _unproven(item: Item, facts: Facts, state: State) -> tuple[int, str]:
                 return 4, f"{text}: {facts.evidence.outcome.summary}"
             return 4, f"{text}: its probe has not run since"
         case State.STALE:
-            return 5, f"{item.id}: its proof is stale"
-        case State.INHIBITED:
-            return 6, f"{item.id}: waits for {', '.join(item.after)}"
+            edited = facts.evidence is None or facts.evidence.item != item.hash
+            why = "the item was edited since" if edited else f"older than {item.fresh_for}"
+            return 5, f"{item.id}: its proof is stale: {why}"
     return 3, f"{item.id}: " + ("its probe has never run" if item.probe else "nobody has attested it")
 
 

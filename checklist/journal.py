@@ -7,16 +7,16 @@ line, so that lines cut from the end are missed too, and an append that a crash 
 last line alone may be missing from the file without being lost.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
+from checklist import durable
 from checklist.reading import MERGED, FileError, is_merge_marker
 from checklist.status import Status
 from probes.outcome import Moment
@@ -25,11 +25,27 @@ _HASH = b',"hash":"'
 _TAIL = 1 << 16
 
 
+What = Literal[
+    "resolved",
+    "attested",
+    "waived",
+    "reopened",
+    "ticked",
+    "unticked",
+    "undone",
+    "found",
+    "check begun",
+    "decided",
+    "imported",
+]
+"""What can happen: the marks of people; the outcome of a probe; begin and end of a final check; an import."""
+
+
 class Note(NamedTuple):
     """What a change is, told by whoever makes it.
 
     Attributes:
-        what: What happened, in a word or two: one of `WHAT`.
+        what: What happened.
         by: Who did it.
         item: The item it is about; empty if it is about the checklist.
         why: The action, reason or finding, in words.
@@ -37,28 +53,12 @@ class Note(NamedTuple):
         data: Everything else, by name.
     """
 
-    what: str
+    what: What
     by: str = ""
     item: str = ""
     why: str = ""
     run: str = ""
     data: dict[str, str] = {}  # noqa: RUF012  # never written to
-
-
-WHAT = {
-    "resolved": "claimed resolved; data: on",
-    "attested": "answered for by name",
-    "waived": "accepted for now; data: until, zone",
-    "reopened": "taken back to open by hand",
-    "ticked": "a step ticked; data: step",
-    "unticked": "a step unticked; data: step",
-    "undone": "the last mark of a session taken back",
-    "found": "the outcome of the item's probe; data: probe, verdict, reason, hash of the evidence",
-    "check begun": "a final check began",
-    "decided": "a final check ended; data: gate, record",
-    "imported": "the status was read from a Markdown list; data: file",
-}
-"""What a line can tell of."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -217,7 +217,7 @@ def prepare(path: Path, known: str) -> None:
     finally:
         os.close(handle)
     if size == 0:
-        _sync_folder(path.parent)
+        durable.sync_folder(path.parent)
 
 
 def _open(path: Path) -> int:
@@ -260,16 +260,6 @@ def _hash_of(line: str) -> str:
 def _write(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # The line is on disk; some network file systems cannot sync a folder.
-        with contextlib.suppress(OSError):
-            os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def read(path: Path) -> list[Entry]:

@@ -235,6 +235,11 @@ def states(checklist: Checklist, status: Status, now: datetime) -> dict[str, Sta
     return own
 
 
+def waits_for(item: Item, states_by_id: Mapping[str, State]) -> tuple[str, ...]:
+    """Return the items that an item comes after and that are not green."""
+    return tuple(parent for parent in item.after if states_by_id[parent] not in GREEN)
+
+
 def _own_state(item: Item, facts: Facts, now: datetime) -> State:
     """Return what an item's own facts amount to, whatever it comes after."""
     state = _sensed_state(item, facts, now) if item.probe else _sworn_state(item, facts, now)
@@ -242,10 +247,23 @@ def _own_state(item: Item, facts: Facts, now: datetime) -> State:
 
 
 def _waived(item: Item, facts: Facts, now: datetime) -> bool:
+    return facts.waiver is not None and not why_void(item, facts, now)
+
+
+def why_void(item: Item, facts: Facts, now: datetime) -> str:
+    """Return why the waiver of an item does not hold, in words; nothing if it holds, or there is none."""
     waiver = facts.waiver
-    if waiver is None or waiver.item != item.hash or not _stands(waiver.at, facts, now):
-        return False
-    return day(now, waiver.zone) <= waiver.until and not self_approved(item, facts)
+    if waiver is None:
+        return ""
+    if not _stands(waiver.at, facts, now):
+        return "it is dated in the future" if waiver.at > now else "the item was reopened since"
+    if waiver.item != item.hash:
+        return "the item was edited since"
+    if day(now, waiver.zone) > waiver.until:
+        return "its last day is past"
+    if self_approved(item, facts):
+        return "it needs the approval of somebody who did not claim it"
+    return ""
 
 
 def _stands(at: datetime, facts: Facts, now: datetime) -> bool:

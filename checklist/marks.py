@@ -6,7 +6,7 @@ from datetime import date
 from checklist import lifecycle
 from checklist.book import Book
 from checklist.definition import Checklist
-from checklist.journal import Note
+from checklist.journal import Note, What
 from checklist.lifecycle import RefusedError
 from checklist.opening import Clock, Place
 from checklist.status import Facts, Status
@@ -85,7 +85,7 @@ class Marks(Book):
     async def tick(self, item: str, step: str) -> None:
         """Tick a step or untick it; raises as `claim`."""
         entry = self.item(item)
-        what = "unticked" if step in self.status.of(item).steps else "ticked"
+        what: What = "unticked" if step in self.status.of(item).steps else "ticked"
         note = Note(what, self.operator, item, data={"step": step})
         await self._mark(note, ("steps",), lambda facts: lifecycle.tick(facts, entry, step))
 

@@ -60,7 +60,8 @@ def status(*, form: str, output: Path | None, place: "Place", selection: "Select
         refuse(str(error))
     code = of_gate(report) if chosen is None else of_items(chosen)
     if chosen is not None:
-        report = msgspec.structs.replace(report, items=chosen)
+        ids = tuple(item.id for item in chosen)
+        report = msgspec.structs.replace(report, items=chosen, chosen=ids, proven=code is Exit.GO)
     if form == "json":
         data: str | bytes = status_report.encode(report)
     else:
@@ -105,7 +106,8 @@ def check(
     with contextlib.suppress(KeyboardInterrupt):
         result = run(session, lambda: session.check(names, resume=resume))
     if result is None:
-        interrupted("" if names else f"; go on with: gonogo check --resume{meaning(session.place)}")
+        resumable = names is None and session.unfinished() is not None
+        interrupted(f"; go on with: gonogo check --resume{meaning(session.place)}" if resumable else "")
     _finish(session, result, names, form, output)
 
 
@@ -131,6 +133,7 @@ def _finish(
         chosen = tuple(item for item in result.items if item.id in names)
         code = of_items(chosen)
         report = msgspec.structs.replace(report, items=chosen)
+        result = msgspec.structs.replace(result, chosen=names, proven=code is Exit.GO)
     if form == "json":
         data: str | bytes = status_report.encode(result)
     elif form == "text" and names is not None:

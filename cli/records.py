@@ -104,6 +104,8 @@ def log(
     from checklist.reading import FileError, nearest
     from checklist.store import StoreError
 
+    if verify and (items or last):
+        refuse("--verify proves the whole journal: it takes neither --item nor -n")
     try:
         known = definition.load(place.checklist, place.environment)
         if verify:
@@ -129,7 +131,10 @@ def _verify(place: "Place", broken: tuple[int, str] | None, owed: int | None) ->
         narrate(f"{place.journal}:{broken[0]}: {broken[1]}")
         sys.exit(Exit.NO_GO)
     missing = f"; line {owed} is missing, but the status has it: the next change writes it" if owed else ""
-    narrate(f"{place.journal}: every line is as it was written{missing}")
+    if place.journal.exists() or owed:
+        narrate(f"{place.journal}: every line is as it was written{missing}")
+    else:
+        narrate(f"{place.journal}: nothing is recorded yet")
     sys.exit(Exit.GO)
 
 

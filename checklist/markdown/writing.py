@@ -60,7 +60,9 @@ def _lines(checklist: Checklist, status: Status, now: datetime, written: Checkli
 
 
 def _item(item: Item, probe: Binding | None, facts: Facts, state: State) -> Iterator[str]:
-    ticked = facts.claim is not None or (state in GREEN and state is not State.WAIVED)
+    # What was seen to fail after it was claimed is not done, whatever was claimed.
+    claimed = facts.claim is not None and state is not State.REOPENED
+    ticked = claimed or (state in GREEN and state is not State.WAIVED)
     yield f"- [{'x' if ticked else ' '}] **{inline(item.title)}**"
     yield f"  - id: {item.id}"
     if item.severity != "blocker":

@@ -120,7 +120,7 @@ def _change(was: ItemReport | None, now: ItemReport | None) -> ItemChange:
 
 def _why(item: ItemReport) -> str:
     if item.state is State.INHIBITED:
-        return f"waits for {', '.join(item.after)}"
+        return f"waits for {', '.join(item.waits_for)}"
     found = item.evidence
     return found.summary if found and found.verdict is not Verdict.PASS else ""
 

@@ -225,7 +225,7 @@ def _due(item: ItemReport) -> Line:
 def _evidence(item: ItemReport, digest: str) -> Block:
     said = [("Severity", item.severity if item.severity != "blocker" else "")]
     said += _words(item.claim, item.attestation, item.waiver, item.reopening)
-    said += [("Waits for", ", ".join(item.after))] if item.state is State.INHIBITED else []
+    said += [("Waits for", ", ".join(item.waits_for))] if item.state is State.INHIBITED else []
     found = item.evidence
     blocks = [*_facts(said), *(_outcome(found, item.run or "", digest) if found else _unseen(item))]
     return Details((_state(item.state), Words(item.id, strong=True), Words(item.title)), tuple(blocks))

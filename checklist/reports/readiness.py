@@ -55,6 +55,8 @@ class ReadinessCheck(msgspec.Struct, frozen=True, kw_only=True):
         evidence_hash: The hash of each item's outcome, by id; see `evidence_hash`.
         changes: What has changed since the check before; None if there is none, or it could not be read.
         problem: Why the check before could not be read; empty if it could, or there is none.
+        chosen: The ids of the items that were run; None if it was no choice.
+        proven: Whether each of them is verified or attested; None if it was no choice.
     """
 
     status: Health
@@ -71,6 +73,8 @@ class ReadinessCheck(msgspec.Struct, frozen=True, kw_only=True):
     evidence_hash: dict[str, str] = {}
     changes: Comparison | None = None
     problem: str = ""
+    chosen: tuple[str, ...] | None = None
+    proven: bool | None = None
 
 
 def build(report: StatusReport, *, run: str, final: bool, time: Moment, by: str = "") -> ReadinessCheck:

@@ -53,7 +53,7 @@ def save(document: ReadinessCheck | ResolutionReport, folder: Path) -> Path:
     """
     files = render(document)
     reports = folder / "reports"
-    reports.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(reports)
     kind = next(name for name, type_ in KINDS.items() if isinstance(document, type_))
     stem = f"{kind}_{document.time:%Y%m%d_%H%M%S}"
     for number in range(1, 1000):

@@ -6,7 +6,7 @@ import msgspec
 
 from checklist.definition import Checklist
 from checklist.gate import Gate, decide
-from checklist.lifecycle import State, days_late, states
+from checklist.lifecycle import State, days_late, states, waits_for, why_void
 from checklist.status import Attestation, Claim, FinalCheck, Reopening, Status, Waiver
 from checklist.zones import day
 from probes.outcome import Outcome
@@ -37,6 +37,8 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
         probe: The name of its probe; None for a manual item.
         evidence: The newest outcome of its probe.
         run: The id of the run that it is from.
+        waits_for: The items that it comes after and that are not green.
+        waiver_void: Why its waiver does not hold; empty if it holds, or there is none.
 
     The other attributes are those of the item and its facts.
     """
@@ -62,6 +64,8 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[str, ...]
     links: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    waiver_void: str = ""
 
     @property
     def outdated(self) -> bool:
@@ -77,12 +81,23 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of everything at one moment."""
+    """The state of everything at one moment.
+
+    Attributes:
+        checklist: Which checklist this is about.
+        gate: The decision.
+        items: Every item, or those of a selection.
+        final_check: The last final check.
+        chosen: The ids of a selection; None if there is none.
+        proven: Whether each item of the selection is verified or attested; None if there is none.
+    """
 
     checklist: ChecklistReport
     gate: Gate
     items: tuple[ItemReport, ...]
     final_check: FinalCheck | None = None
+    chosen: tuple[str, ...] | None = None
+    proven: bool | None = None
 
 
 def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
@@ -115,6 +130,8 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
                 after=item.after,
                 links=item.links,
                 notes=item.notes,
+                waits_for=waits_for(item, found),
+                waiver_void=why_void(item, facts, now),
             )
         )
     return StatusReport(

@@ -79,7 +79,8 @@ def said(item: ItemReport) -> list[str]:
     if item.attestation:
         lines.append(f"attested by {item.attestation.by}: {item.attestation.note}")
     if item.waiver:
-        lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {item.waiver.why}")
+        void = f" (does not hold: {item.waiver_void})" if item.waiver_void else ""
+        lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {item.waiver.why}{void}")
     if item.reopening:
         lines.append(f"reopened by {item.reopening.by}: {item.reopening.why}")
     return lines
@@ -150,7 +151,7 @@ def entry(line: Entry) -> str:
 def _not_run(item: ItemReport) -> str:
     if item.probe is None:
         return f"{item.state}: manual, so there is nothing to run"
-    return f"not run: waits for {', '.join(item.after)}" if item.after else "not run"
+    return f"not run: waits for {', '.join(item.waits_for)}" if item.waits_for else "not run"
 
 
 def check_line(check: Check) -> str:

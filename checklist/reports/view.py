@@ -91,7 +91,7 @@ def _why(item: ItemReport) -> str:
     if item.state is State.WAIVED and item.waiver:
         return f"waived until {item.waiver.until} by {item.waiver.by}: {item.waiver.why}"
     if item.state is State.INHIBITED:
-        return f"inhibited: waits for {', '.join(item.after)}"
+        return f"inhibited: waits for {', '.join(item.waits_for)}"
     found = item.evidence
     if item.state in (State.OPEN, State.REOPENED) and found and found.verdict is not Verdict.PASS:
         return f"{item.state}: {found.verdict}: {found.summary}"

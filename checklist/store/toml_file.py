@@ -79,7 +79,7 @@ class TomlFile:
     def apply(self, change: Change, known: Status) -> Status:
         """Apply one change on disk; see `Store.apply`."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(self._path.parent)
             with FileLock(f"{self._path}.lock", timeout=LOCK_SECONDS):
                 fresh = self.load()
                 status = change.apply(msgspec.structs.replace(fresh, revision=fresh.revision + 1))

@@ -81,3 +81,17 @@ def test_a_folder_that_has_no_sync_is_no_failure_but_one_whose_sync_fails_is(
     else:
         write(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_new_folder_is_synced_into_the_one_above_and_so_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    durable.make_folder(tmp_path / "a" / "b")
+    durable.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert synced == [tmp_path, tmp_path / "a"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        durable.make_folder(tmp_path / "file" / "c")

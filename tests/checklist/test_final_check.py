@@ -256,7 +256,7 @@ async def test_evidence_of_the_first_part_grows_old_like_any_other(
     let_the_guard_come(tmp_path)
     result = await session.check(resume=True)
     assert result is not None
-    assert result.gate.reasons == ("light: its proof is stale",)
+    assert result.gate.reasons == ("light: its proof is stale: older than 1s",)
 
 
 # What keeps it from being gone on with

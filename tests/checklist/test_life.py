@@ -85,6 +85,7 @@ class Check:
     revision: int = 0
     spoilt: bool = False
     resumed: bool = False
+    failed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,11 @@ class Life(RuleBasedStateMachine):
         if last and verdict == "pass":
             # A run looks once: what it has found wrong cannot be made good by looking again.
             late = at < last.at <= self.now or (last.run == run and last.verdict != "pass")
+        if self.going and self.going.run == run:
+            # Nor by looking again after somebody else has looked.
+            late = late or (verdict == "pass" and name in self.going.failed)
+            if verdict != "pass":
+                self.going = replace(self.going, failed=self.going.failed | {name})
         if not late:
             known = replace(known, sight=sight, passed=at if verdict == "pass" else known.passed)
         self.items = {**self.items, name: known}

@@ -119,13 +119,14 @@ def test_the_text_names_verdict_reasons_sections_items_and_counts() -> None:
     status = proven(LIST).having("cache", facts)
     lines = text.status(build(status), NOW).splitlines()
     assert lines[0] == "NO-GO  Test · 1.0 · production"
-    assert "  cache: resolved by Ann, not proven: its probe has not run since" in lines
+    held = "  cache: resolved by Ann, not proven: its probe has not run since"
+    assert f"{held}; its waiver does not hold: the item was reopened since" in lines
     assert lines.index("House") < lines.index("General") < lines.index("Release")
     said = [line.strip() for line in lines]
     for words in (
         "○ cache     resolved   cache is well",
         "resolved by Ann on 2025-06-27: fixed it",
-        "waived by Bob until 2025-06-26: next week",
+        "waived by Bob until 2025-06-26: next week (does not hold: the item was reopened since)",
         "reopened by Cleo: seen it fail",
         "due 2025-06-25, 2 days late",
         "✓ notes     verified   notes is well",
@@ -189,8 +190,7 @@ def test_what_a_run_found_is_told_by_item_and_nothing_of_other_runs() -> None:
     assert said[2] == "✓ jobs: pass: seen"
     assert said[4] == "□ sign-off: open: manual, so there is nothing to run"
     assert text.checked(items, "another") == (
-        "✓ cache: not run\n✓ jobs: not run: waits for cache\n"
-        "□ sign-off: open: manual, so there is nothing to run\n"
+        "✓ cache: not run\n✓ jobs: not run\n□ sign-off: open: manual, so there is nothing to run\n"
     )
 
 
@@ -238,3 +238,21 @@ def test_an_age_is_told_in_its_largest_unit(age: timedelta, said: str) -> None:
 def test_the_attested_item_of_these_tests_is_attested() -> None:
     facts = Facts(attestation=attestation(LIST.by_id["sign-off"]))
     assert build(Status(items={"sign-off": facts})).items[2].state is State.ATTESTED
+
+
+def test_an_item_waits_only_for_what_is_not_green() -> None:
+    whole = checklist(item("cache"), item("queue"), item("jobs", after=("cache", "queue")))
+    known = {"cache": Facts(evidence=evidence(whole.by_id["cache"]))}
+    report = build(Status(items=known), whole)
+    assert report.items[2].waits_for == ("queue",)
+    assert "jobs: waits for queue" in report.gate.reasons
+    assert "□ queue: not run\n· jobs: not run: waits for queue\n" in text.checked(report.items, "another")
+
+
+def test_a_waiver_that_does_not_hold_says_why() -> None:
+    word = replace(waiver(days(-1)), item=item("cache").hash)
+    report = build(Status(items={"cache": Facts(waiver=word)}), checklist(item("cache")))
+    assert report.items[0].waiver_void == "its last day is past"
+    assert "waived by Bob until 2025-06-26: next week (does not hold: its last day is past)" in text.status(
+        report, NOW
+    )

@@ -651,7 +651,7 @@ async def test_a_go_grows_old(session: Session, open_session: OpenSession) -> No
     await ready(session)
     await session.check()
     assert open_session(timedelta(hours=23)).gate().go
-    assert "door: its proof is stale" in open_session(timedelta(hours=25)).gate().reasons
+    assert "door: its proof is stale: older than 24h" in open_session(timedelta(hours=25)).gate().reasons
     assert not open_session(timedelta(minutes=-10)).gate().go
 
 

@@ -28,11 +28,11 @@ CHECKLIST = {"title", "release", "environment", "hash"}
 ITEM = {
     *("id", "section", "title", "owner", "due", "overdue", "days_late", "severity", "state", "probe"),
     *("cause", "steps", "claim", "attestation", "waiver", "reopening", "evidence", "run"),
-    *("after", "links", "notes"),
+    *("after", "links", "notes", "waits_for", "waiver_void"),
 }
 READINESS = {
     *("status", "releaseId", "description", "time", "run", "final", "checklist", "gate", "items", "checks"),
-    *("by", "evidence_hash", "changes", "problem"),
+    *("by", "evidence_hash", "changes", "problem", "chosen", "proven"),
 }
 HEALTH = {"componentId", "componentType", "status", "time", "observedValue", "limit", "output"}
 
@@ -118,7 +118,7 @@ def test_probe_finds_files_in_the_current_folder(call: Call, folder: Path) -> No
 
 def test_status_as_json_when_nothing_is_known(call: Call, folder: Path) -> None:
     found = data(call("status", "--format", "json"))
-    assert set(found) == {"checklist", "gate", "items", "final_check"}
+    assert set(found) == {"checklist", "gate", "items", "final_check", "chosen", "proven"}
     assert set(found["checklist"]) == CHECKLIST
     assert (
         found["checklist"].items() >= {"title": "Test", "release": "1.0", "environment": "production"}.items()
@@ -220,6 +220,7 @@ def test_check_as_json_is_the_record_that_is_saved(call: Call, folder: Path) -> 
 def test_check_of_one_item_as_json_is_no_final_check_and_saves_no_record(call: Call, folder: Path) -> None:
     found = data(call("check", "light", "--format", "json"))
     assert (set(found), found["final"], found["gate"]["verdict"]) == (READINESS, False, "NO-GO")
+    assert (found["chosen"], found["proven"]) == (["light"], True)
     assert records(folder) == []
 
 

@@ -75,10 +75,12 @@ TABLE: dict[str, Row] = {
     "log of nothing": (plain, ("log",), GO, ""),
     "log as JSON": (final, ("log", "--format", "json"), GO, ""),
     "log, whole": (final, ("log", "--verify"), GO, "every line is as it was written"),
-    "log, nothing to prove": (plain, ("log", "--verify"), GO, ""),
+    "log, nothing to prove": (plain, ("log", "--verify"), GO, "nothing is recorded yet"),
     "log, tampered with": (tampered, ("log", "--verify"), NO_GO, r"journal\.jsonl:1: it was changed after"),
     "log, no journal": (no_journal, ("log",), USAGE, r"journal\.jsonl:1: not a line of a journal"),
     "log of an unknown item": (final, ("log", "--item", "dor"), USAGE, "'dor'; did you mean 'door'"),
+    "log --verify of an item": (final, ("log", "--verify", "--item", "door"), USAGE, "the whole journal"),
+    "log --verify of some lines": (final, ("log", "--verify", "-n", "3"), USAGE, "the whole journal"),
     "log of no lines": (final, ("log", "-n", "0"), USAGE, "-n"),
     "log without a checklist": (nothing, ("log",), USAGE, "no checklist.toml"),
     "log of a broken checklist": (broken_checklist, ("log",), USAGE, WRONG_LINE),
@@ -302,3 +304,28 @@ def test_a_last_line_that_the_journal_lacks_is_told_although_it_is_not_lost(
     assert done.stderr.endswith(
         "written; line 1 is missing, but the status has it: the next change writes it\n"
     )
+
+
+def test_a_reopened_item_is_exported_with_an_open_box(call: Call, folder: Path) -> None:
+    call("resolve", "door", "--action", "shut it")
+    assert "- [x] **The door is shut**" in call("export").stdout
+    (folder / "door.verdict").write_text("fail")
+    call("check", "door")
+    assert "- [ ] **The door is shut**" in call("export").stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_of_a_choice_says_what_the_exit_code_says(call: Call) -> None:
+    for args, code in (
+        (("check", "light"), GO),
+        (("status", "--only", "l*"), GO),
+        (("status", "door"), USAGE),
+    ):
+        done = call(*args, "--format", "json")
+        assert done.returncode == code
+        if code == GO:
+            found = json.loads(done.stdout)
+            assert (found["chosen"], found["proven"], found["gate"]["verdict"]) == (["light"], True, "NO-GO")
+    found = json.loads(call("status", "--state", "open", "--format", "json").stdout)
+    assert found["proven"] is False
+    assert json.loads(call("status", "--format", "json").stdout)["proven"] is None
