@@ -214,6 +214,7 @@ table { width: 100%; margin: .5rem 0; border-collapse: collapse; font-size: .92r
 th, td { padding: .3rem .7rem .3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); font-weight: inherit; }
 td, tbody th { min-width: 5rem; overflow-wrap: break-word; }
+td strong, .short { white-space: nowrap; }
 thead th { color: var(--soft); font-weight: 600; }
 details { margin: .6rem 0; padding: .4rem .9rem; background: var(--panel); border-radius: .4rem; }
 summary { cursor: pointer; }
@@ -226,6 +227,7 @@ a { color: var(--word); }
   h2, h3, summary, thead { break-after: avoid; } a { color: inherit; } }
 """
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}';"
     " base-uri 'none'; form-action 'none'"
@@ -289,7 +291,10 @@ def _html_words(words: Words) -> str:
         text = f'<a href="{html.escape(href)}" rel="noreferrer">{text}</a>'
     if words.tone:
         return f'<strong class="{words.tone}">{text}</strong>'
-    return f"<strong>{text}</strong>" if words.strong else f"<span>{text}</span>"
+    if words.strong:
+        return f"<strong>{text}</strong>"
+    # A date that is broken in two is hard to read down a column.
+    return f'<span class="short">{text}</span>' if _DATE.fullmatch(words.text) else f"<span>{text}</span>"
 
 
 def _safe(text: str) -> str:

@@ -326,11 +326,20 @@ def _resolved(item: ResolvedItem) -> Iterator[Block]:
                 _plain(event.what),
                 _plain(event.by),
                 _plain(event.why),
-                _plain(", ".join(f"{name} {value}" for name, value in event.data.items() if value)),
+                _plain(
+                    ", ".join(
+                        f"{name} {value}" for name, value in event.data.items() if _is_told(name, value)
+                    )
+                ),
             )
             for event in item.history
         )
         yield Table(("When", "What", "By", "Why", "More"), rows)
+
+
+def _is_told(name: str, value: str) -> bool:
+    # The hash of the evidence is for programs, which have it in the JSON.
+    return bool(value) and name != "evidence"
 
 
 def _step(step: StepReport) -> str:
