@@ -30,6 +30,7 @@ class Draft:
         line: Where it begins.
         title: What must be true.
         section: The heading above.
+        above: The heading that this one is below, if there is one besides the title.
         mark: What its box holds; see `blocks.box`.
         values: The text and the line of each key that was given.
         steps: Text, line and whether it is ticked.
@@ -45,6 +46,7 @@ class Draft:
     steps: dict[str, bool] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    above: str = ""
 
     def refuse(self, key: str, say: Say, message: str) -> None:
         """Report a value that cannot be used, and keep it as a note."""

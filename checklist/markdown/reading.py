@@ -64,6 +64,7 @@ class _Sheet:
 
     title: str = ""
     section: str = ""
+    above: list[tuple[str, str]] = field(default_factory=list)
     place: str | None = None
     head: dict[str, str] = field(default_factory=dict)
     plan: list[str] = field(default_factory=list)
@@ -110,6 +111,7 @@ def read(text: str, path: Path, *, by: str, at: datetime) -> Imported:
         )
     title = sheet.title or path.stem.strip() or "Checklist"
     zone = sheet.head.get("time zone", "UTC")
+    _tell_apart(sheet.drafts)
     built = build(sheet.drafts, path, sheet.say, by=by, at=at, zone=zone)
     toml = _toml(sheet, title, path, built)
     try:
@@ -151,6 +153,17 @@ def _heading(sheet: _Sheet, block: Block) -> None:
         sheet.title, sheet.section, sheet.place = text, "", None
         return
     sheet.section, sheet.place = text or "", place(text or "")
+    sheet.above = [(tag, name) for tag, name in sheet.above if tag < block.tag] + [(block.tag, sheet.section)]
+
+
+def _tell_apart(drafts: Sequence[Draft]) -> None:
+    """Put the heading above before sections of one name that stand below different ones."""
+    above: dict[str, set[str]] = {}
+    for draft in drafts:
+        above.setdefault(draft.section, set()).add(draft.above)
+    for draft in drafts:
+        if len(above[draft.section]) > 1 and draft.above:
+            draft.section = f"{draft.above} / {draft.section}"
 
 
 def _line(sheet: _Sheet, line: Line) -> None:
@@ -171,7 +184,9 @@ def _entry(sheet: _Sheet, entry: Block, section: str, *, ordered: bool) -> None:
     own = first(entry)
     boxed = bool(own) and box(own[0]) is not None
     if boxed or has_item_keys(entry):
-        sheet.drafts.append(read_item(entry, section or "General", sheet.say))
+        draft = read_item(entry, section or "General", sheet.say)
+        draft.above = sheet.above[-2][1] if section == sheet.section and len(sheet.above) > 1 else ""
+        sheet.drafts.append(draft)
         if not boxed:
             sheet.say(entry.line, "an item without a box: it is open")
         return

@@ -299,9 +299,7 @@ def _resolved(item: ResolvedItem) -> Iterator[Block]:
         ("Severity", item.severity),
         (
             "Found",
-            f"{found.verdict} at {_moment(found.at)}: {found.summary}"
-            if found
-            else "nothing but passes, or nothing at all",
+            f"{found.verdict} at {_moment(found.at)}: {found.summary}" if found else _found_nothing(item),
         ),
         ("Suspected cause", item.cause),
         ("Owner", item.owner),
@@ -335,6 +333,11 @@ def _resolved(item: ResolvedItem) -> Iterator[Block]:
             for event in item.history
         )
         yield Table(("When", "What", "By", "Why", "More"), rows)
+
+
+def _found_nothing(item: ResolvedItem) -> str:
+    seen = item.proof is not None or any(event.what == "found" for event in item.history)
+    return "nothing but passes" if seen else "nothing: no probe has looked"
 
 
 def _is_told(name: str, value: str) -> bool:

@@ -335,3 +335,13 @@ def test_an_item_without_a_suggestion_is_manual_and_the_file_says_so() -> None:
     assert found.toml.count('# Suggested, because the item speaks of "Redis".') == 1
     assert found.suggested == {"redis-is-well": "redis"}
     assert found.facts == {}
+
+
+def test_sections_of_one_name_below_different_headings_are_told_apart() -> None:
+    text = (
+        "# Launch\n## Security\n### Access\n- [ ] **A**\n### Keys\n- [ ] **B**\n"
+        "## Operations\n### Access\n- [ ] **C**\n## Access\n- [ ] **D**\n"
+    )
+    assert [item.section for item in imported(text).checklist.items] == [
+        *("Security / Access", "Keys", "Operations / Access", "Access"),
+    ]

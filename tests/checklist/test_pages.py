@@ -82,6 +82,13 @@ def test_a_claim_in_time_that_did_not_last_does_not_look_as_if_all_were_well() -
     assert "| 2025-06-27 | **2 days late, open again** |" in resolved(facts, -2)
 
 
+def test_what_nothing_was_found_wrong_with_says_whether_anybody_has_looked() -> None:
+    assert "| Found | nothing: no probe has looked |" in resolved(Facts(), 0)
+    assert "| Found | nothing but passes |" in resolved(
+        Facts(evidence=evidence(item("cache", due=days(0)))), 0
+    )
+
+
 def test_the_resolution_report_shows_proof_history_steps_and_links() -> None:
     made = to_markdown(resolution_page(RESOLUTION))
     for words in (
