@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from checklist import definition, lifecycle
+from checklist import definition, journal, lifecycle
 from checklist.definition import Checklist, Item
 from checklist.events import Changed, Event
 from checklist.gate import Gate, decide
@@ -68,6 +68,15 @@ class Book:
         if self.unsaved:
             gate = gate.held_by(f"not everything is saved: {self.unsaved}")
         return gate.held_by(self.unread) if self.unread else gate
+
+    async def history(self, item: str, last: int) -> list[journal.Entry]:
+        """Return the last of what happened to an item, oldest first.
+
+        Raises:
+            FileError: If the journal cannot be read.
+        """
+        path = self.place.journal
+        return await in_thread(lambda: journal.history(path, item, last))
 
     async def refresh(self) -> None:
         """Take in what others have changed on disk, in the checklist and in its status.

@@ -8,6 +8,7 @@ last line alone may be missing from the file without being lost.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
@@ -275,6 +276,27 @@ def read(path: Path) -> list[Entry]:
         except ValueError as error:
             raise FileError(path, number, str(error)) from None
     return entries
+
+
+def history(path: Path, item: str, last: int) -> list[Entry]:
+    """Return the last lines of the history of an item, oldest first; as `of_item`, without reading the rest.
+
+    Raises:
+        FileError: If it cannot be read, or one of them is none.
+    """
+    named = f'"item":{msgspec.json.encode(item).decode()},'.encode()
+    lines: deque[tuple[int, bytes]] = deque(maxlen=last)
+    for number, raw in enumerate(_lines(path), 1):
+        if named in raw or b'"what":"imported"' in raw:
+            lines.append((number, raw))
+    entries = []
+    for number, raw in lines:
+        try:
+            entries.append(msgspec.json.decode(raw, type=Entry))
+        except msgspec.DecodeError as error:
+            raise FileError(path, number, f"not a line of a journal: {error}") from None
+    # The words of another item's line may look like its name.
+    return of_item(entries, item)
 
 
 def last_record(path: Path) -> str:

@@ -138,14 +138,23 @@ _FOUND = {"verdict", "probe", "reason", "evidence"}
 
 def entry(line: Entry) -> str:
     """Return a line of the journal, for people: when, who, and what about what."""
-    what = " ".join(part for part in (line.item, line.what, line.data.get("verdict", "")) if part)
-    data = [value for key, value in line.data.items() if key not in _FOUND and value]
-    details = f" ({', '.join(data)})" if data else ""
-    lines = [f"{line.number:>4}  {line.at:%Y-%m-%d %H:%M:%S%z}  {line.by or '?'}  {what}{details}"]
-    lines[0] += f": {line.why}" if line.why else ""
+    about = f"{line.item} " if line.item else ""
+    lines = [f"{line.number:>4}  {line.at:%Y-%m-%d %H:%M:%S%z}  {line.by or '?'}  {about}{_happened(line)}"]
     if line.edited:
         lines.insert(0, "      before this, something other than gonogo changed the status")
     return _lines(lines)
+
+
+def event(line: Entry) -> str:
+    """Return a line of the journal where its item and its age are told already."""
+    return f"{line.by or '?'}: {_happened(line)}"
+
+
+def _happened(line: Entry) -> str:
+    what = " ".join(part for part in (line.what, line.data.get("verdict", "")) if part)
+    data = [value for key, value in line.data.items() if key not in _FOUND and value]
+    details = f" ({', '.join(data)})" if data else ""
+    return f"{what}{details}: {line.why}" if line.why else f"{what}{details}"
 
 
 def _not_run(item: ItemReport) -> str:

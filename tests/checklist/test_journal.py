@@ -361,3 +361,15 @@ def test_killed_at_any_moment_nothing_acknowledged_is_missing_from_the_journal(p
         said = [entry.data["step"] for entry in journal.read(journal_path(path))]
         assert said == list(store(path).load().of("cache").steps)
         assert set(acknowledged) <= set(said)
+
+
+def test_the_last_of_the_history_of_one_item_is_read_alone(path: Path) -> None:
+    book = write(path, "one", '"item":"jobs",')
+    for text in ("a", "b", "c"):
+        store(path).apply(step(text, "jobs"), store(path).load())
+    write(path, "two")
+    assert [entry.data["step"] for entry in journal.history(book, "jobs", 2)] == ["b", "c"]
+    assert [entry.number for entry in journal.history(book, "jobs", 9)] == [3, 4, 5]
+    assert [entry.number for entry in journal.history(book, "cache", 9)] == [1, 2, 6]
+    assert journal.history(book, "gone", 9) == []
+    assert journal.history(path.with_name("none.jsonl"), "jobs", 9) == []

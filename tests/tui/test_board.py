@@ -61,6 +61,26 @@ async def test_a_claim_is_resolved_and_only_its_own_probe_verifies_it(desk: Desk
     await desk.see("proven by its own probe")
 
 
+async def test_the_item_tells_its_history_newest_first_and_follows_what_others_do(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, size=(120, 50)) as desk:
+        assert "History" not in desk.text
+        await desk.press("space")
+        await desk.type("grew the cache")
+        await desk.press("enter")
+        await desk.see("just now  operator: resolved")
+        await desk.press("r")
+        await desk.see("operator: found pass")
+        lines = [line for line in desk.text.splitlines() if "operator: " in line]
+        assert ["found" in line for line in lines] == [True, False]
+        await Session.open(desk.session.place.checklist).reopen("cache", by="Zoe", why="seen it fail")
+        await desk.see("Zoe: reopened: seen it fail")
+        await desk.press("j")
+        await desk.see_not("Zoe: reopened")
+        (tmp_path / "checklist.journal.jsonl").write_text('{"item":"cache",}\n')
+        await desk.press("k")
+        await desk.see("journal.jsonl:1: not a line")
+
+
 async def test_what_did_not_pass_says_what_to_do_next(tmp_path: Path) -> None:
     items = (
         '[items.probe]\nuse = "test-async"\ndo = "count"\ncount = 9\n',

@@ -41,6 +41,9 @@ SPIN = 0.25
 FOLLOW = 2.0
 """Seconds between two looks at the files, which others may change."""
 
+HISTORY = 8
+"""Lines of an item's history that are shown; `gonogo log --item` tells them all."""
+
 AGE = 20.0
 """Seconds between two looks at the clock: evidence grows stale and waivers run out by themselves."""
 
@@ -157,6 +160,15 @@ class Board(Screen[None]):
     @on(Highlighted)
     def _highlighted(self) -> None:
         self._show_detail()
+        self._show_history()
+
+    @work(group="history", exclusive=True, exit_on_error=False, description="read what happened to an item")
+    async def _show_history(self) -> None:
+        if item := self._here():
+            try:
+                self.query_one(Detail).tell(item.id, await self._session.history(item.id, HISTORY))
+            except FileError as error:
+                self.query_one(Detail).tell(item.id, (), str(error))
 
     @on(Opened)
     def _opened(self) -> None:
@@ -191,8 +203,10 @@ class Board(Screen[None]):
                 self._look_again()
                 if message.event.final:
                     self._announce(message.event)
-            case Changed():
+            case Changed(item):
                 self._look_again()
+                if item in (None, self.query_one(ItemList).highlighted):
+                    self._show_history()
 
     def _announce(self, ended: CheckEnded) -> None:
         gate = self._report.gate

@@ -1,5 +1,6 @@
 """The item under the cursor: what it is about, its steps, every word given about it, and the evidence."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -10,9 +11,10 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Static
 
+from checklist.journal import Entry
 from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport
-from checklist.reports.text import VERDICT_GLYPHS, ago, days, figure
+from checklist.reports.text import VERDICT_GLYPHS, ago, days, event, figure
 from probes.outcome import WEIGHT, Check, Verdict
 from tui import keys
 from tui.messages import Left, StepTicked
@@ -51,6 +53,7 @@ class Detail(VerticalScroll, can_focus=True):
         self._now = datetime.now().astimezone()
         self._elapsed: float | None = None
         self._step = 0
+        self._history: tuple[str, Sequence[Entry], str] = ("", (), "")
 
     def compose(self) -> ComposeResult:
         """One text; it wraps and scrolls as a whole."""
@@ -69,6 +72,12 @@ class Detail(VerticalScroll, can_focus=True):
             self.scroll_home(animate=False)
         self._item, self._now, self._elapsed = item, now, running
         self._draw()
+
+    def tell(self, item: str, history: Sequence[Entry], trouble: str = "") -> None:
+        """Show what happened to an item, or why that cannot be told, while it is the one shown."""
+        if self._history != (item, history, trouble):
+            self._history = (item, history, trouble)
+            self._draw()
 
     def on_focus(self) -> None:
         """Show the step cursor."""
@@ -116,6 +125,7 @@ class Detail(VerticalScroll, can_focus=True):
             return
         self.border_title = item.id  # of letters, digits, dots and dashes, so never markup
         parts = [_head(item, self._now), self._evidence(item), self._steps(item), _people(item)]
+        parts.append(self._past(item))
         self.query_one(Static).update(Content("\n\n").join(part for part in parts if part))
 
     def _steps(self, item: ItemReport) -> Content:
@@ -130,6 +140,19 @@ class Detail(VerticalScroll, can_focus=True):
             if self.has_focus and number == self._step:
                 line = line.stylize("$block-cursor-foreground on $block-cursor-background")
             lines.append(line.stylize(Style.from_meta({"@click": f"tick_step({number})"})))
+        return Content("\n").join(lines)
+
+    def _past(self, item: ItemReport) -> Content:
+        """What happened, the newest first: an operator looks for what was done last."""
+        whose, entries, trouble = self._history
+        if whose != item.id or not (entries or trouble):
+            return Content("")
+        lines = [Content.styled("History", HEADING)]
+        if trouble:
+            lines.append(outside(trouble))
+        for entry in reversed(entries):
+            age = ago((self._now - entry.at).total_seconds())
+            lines.append(Content.styled(f"{age}  ", MUTED) + outside(event(entry)))
         return Content("\n").join(lines)
 
     def _evidence(self, item: ItemReport) -> Content:
