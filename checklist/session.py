@@ -147,7 +147,8 @@ class Session(Marks):
         One that was stopped can be gone on with: what it has found stands, and only the rest is run.
 
         An item whose `after` items are not green when its turn comes is not run. A final check counts only
-        if no run of it was cancelled, the checklist is still the same at its end, and its record is saved.
+        if no run of it was cancelled, no other has begun since, the checklist is still the same at its end,
+        and its record is saved.
 
         Returns:
             The record of the check, or None if it was stopped.

@@ -126,7 +126,7 @@ def _finish(
     changes = (result.problem, *changes) if result.problem else changes
     if names is None:
         if not result.final:
-            why = "the checklist was edited while it ran, or a run of it was stopped"
+            why = "another one was begun, or the checklist edited, while it ran; or a run of it was stopped"
             changes = (f"this was no final check: {why}", *changes)
         code = of_gate(report)
     else:

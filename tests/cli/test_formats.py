@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.checklist.making import LITTLE, little, today
+from tests.checklist.making import HEAD, LITTLE, little, today
 from tests.cli.conftest import Call, Done, files
 from tests.conftest import REPOSITORY
 
@@ -434,5 +434,13 @@ def test_a_final_check_that_does_not_count_says_so(call: Call, tmp_path: Path) -
     little(tmp_path, text=text)
     done = call("check")
     assert done.returncode == 1
-    assert "this was no final check: the checklist was edited while it ran" in done.stdout
+    assert "no final check: another one was begun, or the checklist edited, while it ran" in done.stdout
     assert "this was no final check" not in call("check").stdout
+
+
+def test_a_final_check_during_which_another_began_says_so(call: Call, gonogo: str, tmp_path: Path) -> None:
+    another = f"test -e begun || {{ touch begun; {gonogo} check; }} >nested 2>&1; echo OK"
+    probe = f'[items.probe]\nuse = "command"\ncommand = ["sh", "-c", {json.dumps(another)}]\n'
+    little(tmp_path, text=f'{HEAD}[[items]]\nid = "door"\ntitle = "The door is shut"\n{probe}')
+    done = call("check")
+    assert "this was no final check: another one was begun, " in done.stdout, done

@@ -215,7 +215,7 @@ class Board(Screen[None]):
             self._say(f"It was stopped, so it does not count. F {way}.", "Final check", "warning")
         elif ended.record is None:
             self._say(
-                "It does not count: the checklist changed meanwhile, or it was not saved.",
+                "It does not count: another was begun, the checklist was edited, or it was not saved.",
                 "Final check",
                 "error",
             )
