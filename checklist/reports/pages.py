@@ -24,8 +24,8 @@ from checklist.reports.comparison import sentences
 from checklist.reports.readiness import ReadinessCheck
 from checklist.reports.resolution import ResolutionReport, ResolvedItem
 from checklist.reports.status_report import ChecklistReport, ItemReport, StepReport
-from checklist.reports.text import GLYPHS, VERDICT_GLYPHS, days, figure
-from checklist.status import Attestation, Claim, Reopening, Waiver
+from checklist.reports.text import GLYPHS, VERDICT_GLYPHS, days, figure, void
+from checklist.status import Waiver
 from probes.outcome import Check, Figure, Outcome, Verdict
 
 _TONES: Mapping[State, Tone] = {
@@ -148,18 +148,18 @@ def _colophon(checklist: ChecklistReport) -> Iterator[Block]:
     yield _said(f"Checklist {checklist.hash}")
 
 
-def _words(
-    claim: Claim | None, attestation: Attestation | None, waiver: Waiver | None, reopening: Reopening | None
-) -> Iterator[tuple[str, str]]:
-    """Return what people said about an item, under a name each."""
-    if claim:
-        yield "Claimed", f"by {claim.by} on {claim.on}: {claim.action}"
-    if attestation:
-        yield "Attested", f"by {attestation.by} at {_moment(attestation.at)}: {attestation.note}"
-    if waiver:
-        yield "Waived", f"by {waiver.by} until {waiver.until} ({waiver.zone}): {waiver.why}"
-    if reopening:
+def _words(item: ItemReport | ResolvedItem) -> Iterator[tuple[str, str]]:
+    """Return what people said about an item besides a claim, under a name each."""
+    if word := item.attestation:
+        yield "Attested", f"by {word.by} at {_moment(word.at)}: {word.note}"
+    if waiver := item.waiver:
+        yield "Waived", f"{_approved(waiver)}{void(item.waiver_void)}"
+    if reopening := item.reopening:
         yield "Reopened", f"by {reopening.by} at {_moment(reopening.at)}: {reopening.why}"
+
+
+def _approved(waiver: Waiver) -> str:
+    return f"by {waiver.by} until {waiver.until} ({waiver.zone}): {waiver.why}"
 
 
 def _facts(named: Iterable[tuple[str, str]]) -> tuple[Simple, ...]:
@@ -173,10 +173,9 @@ def _facts(named: Iterable[tuple[str, str]]) -> tuple[Simple, ...]:
 
 def _waived(record: ReadinessCheck) -> Iterator[Block]:
     lines = [
-        (Words(item.id, strong=True), Words(said))
+        (Words(item.id, strong=True), Words(_approved(item.waiver)))
         for item in record.items
-        if item.id in record.gate.waived
-        for _, said in _words(None, None, item.waiver, None)
+        if item.waiver and item.id in record.gate.waived
     ]
     if lines:
         yield Heading(2, _plain("What is waived"))
@@ -224,7 +223,9 @@ def _due(item: ItemReport) -> Line:
 
 def _evidence(item: ItemReport, digest: str) -> Block:
     said = [("Severity", item.severity if item.severity != "blocker" else "")]
-    said += _words(item.claim, item.attestation, item.waiver, item.reopening)
+    if claim := item.claim:
+        said.append(("Claimed", f"by {claim.by} on {claim.on}: {claim.action}"))
+    said += _words(item)
     said += [("Waits for", ", ".join(item.waits_for))] if item.state is State.INHIBITED else []
     found = item.evidence
     blocks = [*_facts(said), *(_outcome(found, item.run or "", digest) if found else _unseen(item))]
@@ -312,7 +313,7 @@ def _resolved(item: ResolvedItem) -> Iterator[Block]:
     if proof:
         seconds = f"{proof.duration:.2f} s"
         named[-1] = ("Proof", f"{_moment(proof.at)}: {proof.summary} ({seconds}, run {proof.run})")
-    yield from _facts([*named, *_words(None, item.attestation, item.waiver, item.reopening)])
+    yield from _facts([*named, *_words(item)])
     yield from _listed("Steps", [_plain(_step(step)) for step in item.steps])
     yield from _listed("Notes", [_plain(note) for note in item.notes])
     yield from _listed("Links", [(Words(link, href=link),) for link in item.links])

@@ -87,6 +87,7 @@ class ResolvedItem(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof | None
     attestation: Attestation | None
     waiver: Waiver | None
+    waiver_void: str
     reopening: Reopening | None
     notes: tuple[str, ...]
     links: tuple[str, ...]
@@ -152,6 +153,7 @@ def _item(item: ItemReport, history: Sequence[Entry]) -> ResolvedItem:
         proof=_proof(item),
         attestation=item.attestation,
         waiver=item.waiver,
+        waiver_void=item.waiver_void,
         reopening=item.reopening,
         notes=item.notes,
         links=item.links,

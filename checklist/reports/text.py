@@ -79,11 +79,16 @@ def said(item: ItemReport) -> list[str]:
     if item.attestation:
         lines.append(f"attested by {item.attestation.by}: {item.attestation.note}")
     if item.waiver:
-        void = f" (does not hold: {item.waiver_void})" if item.waiver_void else ""
-        lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {item.waiver.why}{void}")
+        why = f"{item.waiver.why}{void(item.waiver_void)}"
+        lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {why}")
     if item.reopening:
         lines.append(f"reopened by {item.reopening.by}: {item.reopening.why}")
     return lines
+
+
+def void(why: str) -> str:
+    """Return what stands behind a waiver that does not hold; nothing if it does."""
+    return f" (does not hold: {why})" if why else ""
 
 
 def _details(item: ItemReport, now: datetime) -> list[str]:

@@ -55,6 +55,17 @@ def test_a_waiver_stays_in_sight_on_the_page() -> None:
     assert "A check of some items, which cannot make GO," in made
 
 
+def test_a_waiver_that_does_not_hold_says_so_on_both_pages() -> None:
+    whole = checklist(item("cache"))
+    report = status_report.build(
+        whole, bound(Status(items={"cache": Facts(waiver=waiver(days(-1)))}), whole), NOW
+    )
+    record = readiness.build(report, run="r", final=False, time=NOW)
+    for page in (readiness_page(record), resolution_page(resolution.build(report, [], NOW))):
+        said = "by Bob until 2025-06-26 (UTC): next week (does not hold: its last day is past)"
+        assert f"| Waived | {said} |" in to_markdown(page).replace("\\", "")
+
+
 def resolved(facts: Facts, due: int) -> str:
     whole = checklist(item("cache", due=days(due)))
     report = status_report.build(whole, Status(items={"cache": facts}), NOW)

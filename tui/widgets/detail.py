@@ -14,7 +14,7 @@ from textual.widgets import Static
 from checklist.journal import Entry
 from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport
-from checklist.reports.text import VERDICT_GLYPHS, ago, days, event, figure
+from checklist.reports.text import VERDICT_GLYPHS, ago, days, event, figure, void
 from probes.outcome import WEIGHT, Check, Verdict
 from tui import keys
 from tui.messages import Left, StepTicked
@@ -227,7 +227,7 @@ def _words(item: ItemReport, now: datetime) -> Content:
     if word := item.attestation:
         say("Attested", word.by, ago((now - word.at).total_seconds()), word.note)
     if waiver := item.waiver:
-        say("Waived", waiver.by, f"until {waiver.until}", waiver.why)
+        say("Waived", waiver.by, f"until {waiver.until}", waiver.why + void(item.waiver_void))
     if reopening := item.reopening:
         say("Reopened", reopening.by, ago((now - reopening.at).total_seconds()), reopening.why)
     return Content("\n").join(lines)
