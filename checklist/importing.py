@@ -38,7 +38,7 @@ def save(found: Imported, place: Place, source: Path, by: str) -> None:
 
     durable.replace(path, found.toml.encode(), private=False)
     try:
-        store.apply(Change(take, lambda _: note), Status())
+        store.apply(Change(take, note), Status())
     except BaseException:
         if not _took(store, found):
             _put_back(path, old)

@@ -112,7 +112,7 @@ class Marks(Book):
             return status.having(item, lifecycle.undo(status.of(item), before, after))
 
         note = Note("undone", self.operator, item, mark.why, data={"mark": mark.what})
-        await self.save(Change(back, lambda _: note, item, changed))
+        await self.save(Change(back, note, item, changed))
         self._marks.pop()
         return item
 
@@ -124,7 +124,7 @@ class Marks(Book):
             made.append((note, before, mark(before)))
             return status.having(note.item, made[-1][2])
 
-        await self.save(Change(apply, lambda _: note, note.item, facts))
+        await self.save(Change(apply, note, note.item, facts))
         self._marks += made
 
 

@@ -252,7 +252,7 @@ class Session(Marks):
     async def _begin(self, run: str, started: datetime) -> None:
         note, checklist = Note("check begun", self.operator, run=run), self.checklist.hash
         begin = functools.partial(lifecycle.begin, run=run, at=started, checklist=checklist)
-        await self.save(Change(begin, lambda _: note))
+        await self.save(Change(begin, note))
 
     def _is_going_on(self, run: str) -> bool:
         """Tell whether it is still this final check that is going on, and no other has begun since."""
@@ -286,7 +286,7 @@ class Session(Marks):
             return replace(status, final_check=closed.final_check, unfinished_check=None)
 
         try:
-            await self.save(Change(close, lambda _: note))
+            await self.save(Change(close, note))
         except (StoreError, _OvertakenError):
             if self.status.final_check != closed.final_check:
                 await in_thread(functools.partial(records.remove, path))
@@ -313,7 +313,7 @@ class Session(Marks):
         def record(status: Status) -> Status:
             return lifecycle.record_in(status, item.id, evidence, moment)
 
-        await self.save(Change(record, lambda _: note, item.id))
+        await self.save(Change(record, note, item.id))
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

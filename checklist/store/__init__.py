@@ -12,14 +12,14 @@ class Change(NamedTuple):
 
     Attributes:
         apply: From the status before, with the new revision already set, to the status after.
-        note: From the status after to what the journal is to tell of the change.
+        note: What the journal is to tell of it.
         item: The item it is about; empty if it is about none or several.
         facts: Which of its facts a person changes. If another writer changed one of them since it was read,
             it is a conflict.
     """
 
     apply: Callable[[Status], Status]
-    note: Callable[[Status], Note]
+    note: Note
     item: str = ""
     facts: tuple[str, ...] = ()
 

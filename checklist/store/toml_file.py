@@ -100,7 +100,7 @@ class TomlFile:
 
     def _line(self, change: Change, before: Status, after: Status) -> str:
         return journal.compose(
-            change.note(after),
+            change.note,
             at=self._clock(),
             checklist=self._checklist,
             before=before,

@@ -35,7 +35,7 @@ def step(text: str, item: str = "cache") -> Change:
         facts = status.of(item)
         return status.having(item, replace(facts, steps=(*facts.steps, text)))
 
-    return Change(apply, lambda _: Note("ticked", "Ann", item, data={"step": text}), item)
+    return Change(apply, Note("ticked", "Ann", item, data={"step": text}), item)
 
 
 def write(path: Path, *texts: str) -> Path:
@@ -83,7 +83,7 @@ def test_a_refused_or_failed_change_leaves_no_line(path: Path, monkeypatch: pyte
         raise RefusedError("no")
 
     with pytest.raises(RefusedError):
-        store(path).apply(Change(refuse, lambda _: Note("ticked")), Status())
+        store(path).apply(Change(refuse, Note("ticked")), Status())
     with monkeypatch.context() as broken:
         broken.setattr(durable.os, "replace", _full)
         with pytest.raises(StoreError):

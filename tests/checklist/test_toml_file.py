@@ -3,7 +3,6 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,8 +29,8 @@ def store(path: Path) -> TomlFile:
     return TomlFile(path, lambda status: dict.fromkeys(status.items, "open"))
 
 
-def note(what: str = "ticked", by: str = "Ann", item: str = "cache") -> Callable[[Status], Note]:
-    return lambda _: Note(what, by, item)
+def note(what: str = "ticked", by: str = "Ann", item: str = "cache") -> Note:
+    return Note(what, by, item)
 
 
 def claim(by: str, item: str = "cache") -> Change:
@@ -311,7 +310,7 @@ entry = making.item(item, steps=tuple(f"step {number}" for number in range(25)))
 for number in range(25):
     def apply(status):
         return status.having(item, lifecycle.tick(status.of(item), entry, f"step {number}"))
-    known = store.apply(Change(apply, lambda _: Note("ticked", "Ann", item), item, ("steps",)), known)
+    known = store.apply(Change(apply, Note("ticked", "Ann", item), item, ("steps",)), known)
 """
 
 
