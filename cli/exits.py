@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NoReturn
 
-from checklist.lifecycle import GREEN, State
+from checklist.lifecycle import GREEN
 from checklist.reports.status_report import ItemReport, StatusReport
+from checklist.reports.view import is_proven
 from probes.clean import strip
 from probes.outcome import Verdict
 
@@ -43,7 +44,7 @@ def of_gate(report: StatusReport) -> Exit:
 
 def of_items(items: Iterable[ItemReport]) -> Exit:
     """Return the exit code for a choice of items: each must be proven; a waiver is no proof."""
-    unproven = [item for item in items if item.state not in (State.VERIFIED, State.ATTESTED)]
+    unproven = [item for item in items if not is_proven(item)]
     return _shut(unproven) if unproven else Exit.GO
 
 
