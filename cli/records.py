@@ -102,6 +102,7 @@ def log(
     from checklist import definition, journal
     from checklist.opening import open_store
     from checklist.reading import FileError, nearest
+    from checklist.reports import status_report
     from checklist.store import StoreError
 
     if verify and (items or last):
@@ -123,7 +124,7 @@ def log(
         meant = {entry.number for item in items for entry in journal.of_item(entries, item)}
         entries = [entry for entry in entries if entry.number in meant]
     entries = entries[-last:] if last else entries
-    put(_as_text(entries) if form == "text" else _as_json(entries), output)
+    put(_as_text(entries) if form == "text" else status_report.encode(entries), output)
 
 
 def _verify(place: "Place", broken: tuple[int, str] | None, owed: int | None) -> None:
@@ -142,9 +143,3 @@ def _as_text(entries: "Sequence[Entry]") -> str:
     from checklist.reports import text
 
     return "".join(text.entry(entry) for entry in entries)
-
-
-def _as_json(entries: "Sequence[Entry]") -> bytes:
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n"

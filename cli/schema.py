@@ -20,11 +20,10 @@ def schema(what: str, output: Path | None) -> None:
     WHAT is checklist (default; with the parameters of every installed probe, for editors), readiness or
     resolution (the records under reports/), or outcome (what a probe run finds).
     """
-    import msgspec
-
+    from checklist.reports.status_report import encode
     from checklist.schema import SCHEMAS
 
-    put(msgspec.json.format(msgspec.json.encode(SCHEMAS[what]()), indent=2) + b"\n", output)
+    put(encode(SCHEMAS[what]()), output)
 
 
 @click.command()

@@ -142,6 +142,6 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
     )
 
 
-def encode(document: msgspec.Struct) -> bytes:
-    """Return a report or an outcome as JSON, indented, with a newline at the end."""
+def encode(document: object) -> bytes:
+    """Return a report, an outcome or whatever else as JSON, indented, with a newline at the end."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
