@@ -55,6 +55,7 @@ def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:
 
 
 def _tell(found: "Imported", path: Path, place: "Place") -> None:
+    from checklist.reports.text import items
     from probes.parameters import needed
 
     for problem in found.problems:
@@ -73,7 +74,7 @@ def _tell(found: "Imported", path: Path, place: "Place") -> None:
     claims = sum(facts.claim is not None for facts in found.facts.values())
     number = len(found.problems)
     left = f", {number} line{'' if number == 1 else 's'} not taken over" if number else ""
-    narrate(f"{place.checklist}: {len(found.checklist.items)} items, {claims} resolved, none proven{left}")
+    narrate(f"{place.checklist}: {items(len(found.checklist.items))}, {claims} resolved, none proven{left}")
 
 
 @click.command()

@@ -24,7 +24,7 @@ from checklist.reports.comparison import sentences
 from checklist.reports.readiness import ReadinessCheck
 from checklist.reports.resolution import ResolutionReport, ResolvedItem
 from checklist.reports.status_report import ChecklistReport, ItemReport, StepReport
-from checklist.reports.text import GLYPHS, VERDICT_GLYPHS, days, figure, void
+from checklist.reports.text import GLYPHS, VERDICT_GLYPHS, days, figure, tally, void
 from checklist.status import Waiver
 from probes.outcome import Check, Figure, Outcome, Verdict
 
@@ -61,7 +61,7 @@ def readiness_page(record: ReadinessCheck) -> Page:
             *_waived(record),
             *_changes(record),
             Heading(2, _plain("Items")),
-            _said(_counted(counts({item.id: item.state for item in record.items}))),
+            _said(f"{tally(counts({item.id: item.state for item in record.items}))}."),
             *_overview(record.items),
             Heading(2, _plain("Evidence")),
             *(_evidence(item, record.evidence_hash.get(item.id, "")) for item in record.items),
@@ -80,7 +80,7 @@ def resolution_page(report: ResolutionReport) -> Page:
             _said(f"Made {_moment(report.time)}."),
             *_why(report.gate),
             Heading(2, _plain("Items")),
-            _said(_counted(report.counts)),
+            _said(f"{tally(report.counts)}."),
             Table(
                 ("Item", "State", "Owner", "Due", "Claimed on", "Early or late", "Action taken"),
                 tuple(_resolution_row(item) for item in report.items),
@@ -133,13 +133,6 @@ def _why(gate: Gate) -> Iterator[Block]:
     if gate.reasons:
         yield Heading(2, _plain("What holds the gate"))
         yield Bullets(tuple(_plain(reason) for reason in gate.reasons))
-
-
-def _counted(found: Mapping[State, int]) -> str:
-    parts = [f"{number} {state}" for state, number in found.items()]
-    if State.VERIFIED not in found:
-        parts.append("none verified")
-    return f"{sum(found.values())} items: {', '.join(parts)}."
 
 
 def _colophon(checklist: ChecklistReport) -> Iterator[Block]:

@@ -1,6 +1,6 @@
 """Reports as plain text for a terminal or a log. One glyph and one word a state: nothing rests on colour."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from checklist.journal import Entry
@@ -60,15 +60,17 @@ def _lines(lines: Iterable[str]) -> str:
 
 def summary(report: StatusReport) -> str:
     """Return one line that counts: "7 items: 5 resolved, 2 open, none verified, 1 late"."""
-    found = counts({item.id: item.state for item in report.items})
+    late = sum(item.overdue for item in report.items)
+    counted = tally(counts({item.id: item.state for item in report.items}))
+    return f"{counted}, {late} late" if late else counted
+
+
+def tally(found: Mapping[State, int]) -> str:
+    """Return how many items there are, and in which states: "7 items: 5 resolved, 2 open, none verified"."""
     parts = [f"{number} {state}" for state, number in found.items()]
     if State.VERIFIED not in found:
         parts.append("none verified")
-    late = sum(item.overdue for item in report.items)
-    if late:
-        parts.append(f"{late} late")
-    number = len(report.items)
-    return f"{number} item{'' if number == 1 else 's'}: {', '.join(parts)}"
+    return f"{items(sum(found.values()))}: {', '.join(parts)}"
 
 
 def said(item: ItemReport) -> list[str]:
@@ -127,13 +129,13 @@ def advice(item: ItemReport) -> list[str]:
     return hint(item.evidence.hint) if item.evidence and not item.outdated else []
 
 
-def checked(items: Iterable[ItemReport], run: str) -> str:
+def checked(chosen: Iterable[ItemReport], run: str) -> str:
     """Return what a run found about each of some items, or why it did not look at one."""
     return "".join(
         outcome(item.evidence, item.id)
         if item.evidence and item.run == run
         else _lines([f"{GLYPHS[item.state]} {item.id}: {_not_run(item)}"])
-        for item in items
+        for item in chosen
     )
 
 
@@ -208,6 +210,11 @@ def short_ago(seconds: float) -> str:
         if seconds >= least * length:
             return f"{int(seconds // length)}{unit}"
     return "now"
+
+
+def items(number: int) -> str:
+    """Return a number of items in words."""
+    return f"{number} item" if number == 1 else f"{number} items"
 
 
 def days(number: int) -> str:

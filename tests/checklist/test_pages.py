@@ -66,6 +66,10 @@ def test_a_waiver_that_does_not_hold_says_so_on_both_pages() -> None:
         assert f"| Waived | {said} |" in to_markdown(page).replace("\\", "")
 
 
+def test_one_item_is_counted_as_one() -> None:
+    assert "1 item: 1 open, none verified." in resolved(Facts(), 0)
+
+
 def resolved(facts: Facts, due: int) -> str:
     whole = checklist(item("cache", due=days(due)))
     report = status_report.build(whole, Status(items={"cache": facts}), NOW)
