@@ -19,9 +19,9 @@ class Exit(IntEnum):
     GO = 0
     """The gate is open; or the items asked for are verified or attested; or the change is saved."""
     NO_GO = 1
-    """The gate is closed; or an item that was asked for is not verified."""
+    """The gate is closed; or an item asked for is not proven; or the journal is not as it was written."""
     USAGE = 2
-    """The checklist, its status or the call is wrong; nothing was changed."""
+    """The checklist, its status or the call is wrong: nothing was changed; or not everything was saved."""
     UNKNOWN = 3
     """Not GO, no item failed or is degraded, and at least one probe could not tell."""
     INTERRUPTED = 130
