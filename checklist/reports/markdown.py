@@ -40,7 +40,7 @@ def render(view: View) -> str:
     for section, items in sections(view.report.items).items():
         lines += ["", f"### {prose(section)}", "", *_table(items, view)]
     if view.changes:
-        lines += ["", "### Changed since the check before", *_list(map(prose, view.changes))]
+        lines += ["", "### About this check", *_list(map(prose, view.changes))]
     unproven = [item for item in view.report.items if not is_proven(item)]
     if unproven:
         lines += ["", "### Not proven"]

@@ -25,7 +25,7 @@ class View(NamedTuple):
         now: When it is said; ages are counted up to here.
         path: The checklist file as annotations should name it.
         lines: The line of each item in that file, from 1, by id.
-        changes: What changed since the check before, a sentence each.
+        changes: What changed since the check before, and why this one does not count if so, a sentence each.
     """
 
     report: StatusReport

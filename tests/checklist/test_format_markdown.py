@@ -78,7 +78,8 @@ def test_the_verdict_comes_first() -> None:
 
 def test_reasons_changes_and_sections_are_told() -> None:
     seen = shown(render(view(FAILED, changes=("cache broke",))))
-    assert {"cache:fails:seen", "House", "General", "Changedsincethecheckbefore", "cachebroke"} <= set(seen)
+    assert "Aboutthischeck" not in shown(render(view(FAILED)))
+    assert {"cache:fails:seen", "House", "General", "Aboutthischeck", "cachebroke"} <= set(seen)
     assert "Changedsincethecheckbefore" not in shown(render(view(FAILED)))
 
 

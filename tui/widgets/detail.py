@@ -203,7 +203,9 @@ def _about(item: ItemReport) -> Content:
         State.VERIFIED: "proven by its own probe",
         State.ATTESTED: "a person's word, not measured",
         State.RESOLVED: "claimed, not proven: r runs its probe",
-        State.STALE: "proof too old: r runs its probe" if item.probe else "the item was edited since",
+        State.STALE: "too old or edited since: r runs its probe"
+        if item.probe
+        else "the item was edited since",
         State.INHIBITED: "waits for another item",
         State.WAIVED: "accepted for now",
         State.REOPENED: "no longer as it should be",
