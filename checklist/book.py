@@ -37,6 +37,8 @@ class Book:
         self.checklist = checklist
         self.status = store.load()
         self.clock = clock
+        self.readonly = False
+        """Whether nothing is to be changed from here."""
         self.unsaved: str | None = None
         """Why the last save failed, until one succeeds. Meanwhile the gate is shut: something is missing."""
         self.unread: str | None = None
@@ -123,9 +125,11 @@ class Book:
         """Have one change on disk, and then here.
 
         Raises:
+            RefusedError: If nothing is to be changed from here.
             ConflictError: If somebody else changed the same facts since they were known here.
             StoreError: If it could not be saved. What is on disk is known here then.
         """
+        self.writable()
         async with self._saving:
             known = self.status
             try:
@@ -137,6 +141,15 @@ class Book:
                 await self._reload()
                 raise
         self.tell(Changed(change.item or None))
+
+    def writable(self) -> None:
+        """Do nothing if things may be changed from here.
+
+        Raises:
+            RefusedError: If they may not.
+        """
+        if self.readonly:
+            raise RefusedError("this console is read-only: nothing is run or changed from here")
 
     async def _reload(self) -> None:
         """Show what is on disk, whatever was meant to be there."""

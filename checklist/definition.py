@@ -55,6 +55,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         steps: What to do, in order.
         links: Where to read more.
         notes: What else is known about it, a line each.
+        repair: The command that usually repairs it here; shown with what its probe advises, never run.
         after: Ids of items that must be green before this one means anything.
         fresh_for: How long evidence proves anything.
         probe: The sense bound to the item; None makes it manual.
@@ -76,6 +77,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     fresh_for: Duration
     probe: Binding | None
     notes: tuple[str, ...] = ()
+    repair: str = ""
     release: str = ""
     environment: str = ""
     policy: Policy = Policy()
@@ -155,6 +157,7 @@ class _Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     steps: tuple[Text, ...] = ()
     links: tuple[Text, ...] = ()
     notes: tuple[Text, ...] = ()
+    repair: str = ""
     after: tuple[str, ...] = ()
     fresh_for: Duration = "24h"
     probe: dict[str, object] | None = None

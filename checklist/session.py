@@ -82,6 +82,7 @@ class Session(Marks):
             RefusedError: If the item is manual, is running already, or comes after one that is not green.
             StoreError: If the outcome could not be saved.
         """
+        self.writable()
         entry = self.item(item)
         if entry.probe is None:
             raise RefusedError(f"{item} is manual: it has no probe to run")
@@ -158,6 +159,7 @@ class Session(Marks):
             FileError: If the checklist cannot be read any more.
             StoreError: If something could not be saved.
         """
+        self.writable()
         if self._check is not None:
             raise RefusedError("a check is running already")
         if resume and items is not None:

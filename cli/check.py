@@ -178,6 +178,7 @@ def _shown(path: Path) -> str:
 def _narrator() -> "Callable[[Event], None]":
     """Return a listener that tells on standard error what is going on."""
     from checklist.events import CheckEnded, CheckStarted, Ended
+    from checklist.glyphs import glyphs
     from checklist.reports import text
 
     total = done = 0
@@ -196,6 +197,6 @@ def _narrator() -> "Callable[[Event], None]":
             done += 1
             found = event.outcome
             words = " ".join([found.summary, *text.hint(found.hint)])
-            narrate(f"[{done}/{total}] {text.VERDICT_GLYPHS[found.verdict]} {event.item}: {words}")
+            narrate(f"[{done}/{total}] {glyphs().verdicts[found.verdict]} {event.item}: {words}")
 
     return tell

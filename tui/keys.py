@@ -1,104 +1,227 @@
-"""Every key of the console in one place: footer, help and palette read these lists."""
+"""Every key of the console in one place: footer, help, palette and the user's keymap read these lists.
+
+Descriptions and tooltips are translated where they are shown.
+"""
+
+from typing import NamedTuple
 
 from textual.binding import Binding
 
+from checklist.language import marked
+
+
+def _key(
+    id_: str, key: str, action: str, name: str, tooltip: str, *, shown: str = "", footer: bool = False
+) -> Binding:
+    """Return a binding; `shown` is how its key is written where that is not the name Textual has for it."""
+    return Binding(key, action, name, show=footer, key_display=shown or None, tooltip=tooltip, id=id_)
+
+
 CONSOLE = (
-    Binding(
-        "q", "quit", "Quit", tooltip="Leave; every run is stopped, every mark is saved already", id="quit"
+    _key(
+        "quit",
+        "q",
+        "quit",
+        marked("Quit"),
+        marked("Leave; every run is stopped, every mark is saved already"),
+        footer=True,
     ),
-    Binding("ctrl+q", "quit", "Quit", show=False, tooltip="Leave", id="quit-always"),
-    Binding("question_mark", "help", "Help", key_display="?", tooltip="What every key does", id="help"),
+    _key("quit-always", "ctrl+q", "quit", marked("Quit"), marked("Leave, from anywhere")),
+    _key("how-to-quit", "ctrl+c", "how_to_quit", marked("How to quit"), marked("Say how to leave")),
+    _key(
+        "help",
+        "question_mark,f1",
+        "help",
+        marked("Help"),
+        marked("What every key does"),
+        shown="?",
+        footer=True,
+    ),
+    _key(
+        "palette",
+        "ctrl+p,colon",
+        "command_palette",
+        marked("Commands"),
+        marked("Find what can be done by its name"),
+        shown="ctrl+p :",
+    ),
+    _key(
+        "mouse",
+        "m",
+        "toggle_mouse",
+        marked("Mouse"),
+        marked("Leave the mouse to the terminal, to select text with it, or take it back"),
+    ),
+    _key(
+        "suspend", "ctrl+z", "suspend_process", marked("Suspend"), marked("Back to the shell; fg comes back")
+    ),
 )
 """Keys that work everywhere."""
 
 BOARD = (
-    Binding(
+    _key(
+        "mark",
         "space",
         "mark",
-        "Resolve",
-        key_display="space",
-        tooltip="Claim the item resolved, or attest it if it is manual; asks for the action taken",
-        id="mark",
+        marked("Resolve"),
+        marked("Claim the item resolved, or attest it if it is manual; asks for the action taken"),
+        shown="space",
+        footer=True,
     ),
-    Binding("r", "run", "Run", tooltip="Run this item's own probe again", id="run"),
-    Binding("R", "run_open", "Run open", tooltip="Run the probes of all that is not green", id="run-open"),
-    Binding(
+    _key("run", "r", "run", marked("Run"), marked("Run this item's own probe again"), footer=True),
+    _key(
+        "run-open",
+        "R",
+        "run_open",
+        marked("Run open"),
+        marked("Run the probes of all that is not green"),
+        footer=True,
+    ),
+    _key(
+        "final-check",
         "F",
         "final_check",
-        "Final check",
-        tooltip="Run every probe in one go; it alone can make GO",
-        id="final-check",
+        marked("Final check"),
+        marked("Run every probe in one go; it alone can make GO"),
+        footer=True,
     ),
-    Binding(
+    _key(
+        "cancel",
         "x",
         "cancel",
-        "Stop",
-        tooltip="Stop the run of this item; if it is not running, stop all runs",
-        id="cancel",
+        marked("Stop"),
+        marked("Stop the run of this item; if it is not running, stop all runs"),
+        footer=True,
     ),
-    Binding("o", "reopen", "Reopen", tooltip="Take the item back to open; asks why", id="reopen"),
-    Binding(
+    _key("reopen", "o", "reopen", marked("Reopen"), marked("Take the item back to open; asks why")),
+    _key(
+        "waive",
         "w",
         "waive",
-        "Waive",
-        show=False,
-        tooltip="Accept the item as it is up to a day; asks why, and who approved",
-        id="waive",
+        marked("Waive"),
+        marked("Accept the item as it is up to a day; asks why, and who approved"),
     ),
-    Binding("u", "undo", "Undo", show=False, tooltip="Take the last mark back", id="undo"),
+    _key("undo", "u", "undo", marked("Undo"), marked("Take the last mark back"), footer=True),
+    _key("filter", "slash", "filter", marked("Filter"), marked("Show only what has these words"), shown="/"),
+    _key(
+        "sort",
+        "s",
+        "sort",
+        marked("Sort"),
+        marked("By the checklist, by what is most pressing, by the day it is due, by owner"),
+    ),
+    _key("edit", "e", "edit", marked("Edit"), marked("Edit the checklist in $EDITOR, at this item")),
+    _key("copy", "y", "copy", marked("Copy"), marked("Copy the evidence to the clipboard of the terminal")),
 )
 """Keys of the board, whatever part of it has the focus."""
 
 LIST = (
-    Binding("down,j", "move(1)", "Down", show=False, tooltip="Next item", id="down"),
-    Binding("up,k", "move(-1)", "Up", show=False, tooltip="Item before", id="up"),
-    Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down", id="page-down"),
-    Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up", id="page-up"),
-    Binding("home,g", "edge(-1)", "First", show=False, tooltip="First item", id="first"),
-    Binding("end,G", "edge(1)", "Last", show=False, tooltip="Last item", id="last"),
-    Binding(
-        "tab", "panel(1)", "Next panel", show=False, tooltip="First item of the next panel", id="next-panel"
-    ),
-    Binding(
+    _key("down", "down,j", "move(1)", marked("Down"), marked("Next item")),
+    _key("up", "up,k", "move(-1)", marked("Up"), marked("Item before")),
+    _key("page-down", "pagedown,ctrl+d", "page(1)", marked("Page down"), marked("A page down")),
+    _key("page-up", "pageup,ctrl+u", "page(-1)", marked("Page up"), marked("A page up")),
+    _key("first", "home,g", "edge(-1)", marked("First"), marked("First item")),
+    _key("last", "end,G", "edge(1)", marked("Last"), marked("Last item")),
+    _key("next-panel", "tab", "panel(1)", marked("Next panel"), marked("First item of the next panel")),
+    _key(
+        "previous-panel",
         "shift+tab",
         "panel(-1)",
-        "Panel before",
-        show=False,
-        tooltip="First item of the panel before",
-        id="previous-panel",
+        marked("Panel before"),
+        marked("First item of the panel before"),
     ),
-    Binding(
+    _key(
+        "open",
         "enter,right,l",
         "open",
-        "Open",
-        show=False,
-        key_display="enter",
-        tooltip="Go into the item: tick steps, scroll its evidence",
-        id="open",
+        marked("Open"),
+        marked("Go into the item: look at its evidence, tick its steps"),
+        shown="enter",
     ),
+    _key("clear", "escape", "clear", marked("Clear filter"), marked("Show every item again"), shown="esc"),
 )
 """Keys of the list of items."""
 
+FILTER = (
+    _key("filter-keep", "enter,down", "keep", marked("Keep"), marked("Keep the filter and go to the list")),
+    _key("filter-clear", "escape", "clear", marked("Clear"), marked("Show every item again"), shown="esc"),
+)
+"""Keys while the words of a filter are typed."""
+
 DETAIL = (
-    Binding("escape,left,h", "back", "Back", key_display="esc", tooltip="Back to the list", id="back"),
-    Binding(
-        "down,j",
-        "step(1)",
-        "Down",
-        show=False,
-        tooltip="Next step, then on through the evidence",
-        id="step-down",
+    _key(
+        "back", "escape,left,h", "back", marked("Back"), marked("Back to the list"), shown="esc", footer=True
     ),
-    Binding("up,k", "step(-1)", "Up", show=False, tooltip="Step before", id="step-up"),
-    Binding(
-        "space", "tick", "Tick step", key_display="space", tooltip="Tick the step or untick it", id="tick"
+    _key("stop-down", "down,j", "go(1)", marked("Down"), marked("Next line of evidence or step")),
+    _key("stop-up", "up,k", "go(-1)", marked("Up"), marked("Line of evidence or step before")),
+    _key("detail-page-down", "pagedown,ctrl+d", "page(1)", marked("Page down"), marked("A page down")),
+    _key("detail-page-up", "pageup,ctrl+u", "page(-1)", marked("Page up"), marked("A page up")),
+    _key("detail-first", "home,g", "edge(-1)", marked("First"), marked("To the beginning")),
+    _key("detail-last", "end,G", "edge(1)", marked("Last"), marked("To the end")),
+    _key(
+        "whole",
+        "enter,right,l",
+        "whole",
+        marked("Whole"),
+        marked("Show the line of evidence whole; tick the step"),
+        shown="enter",
+        footer=True,
     ),
+    _key(
+        "tick",
+        "space",
+        "tick",
+        marked("Tick step"),
+        marked("Tick the step or untick it"),
+        shown="space",
+        footer=True,
+    ),
+    _key("detail-list", "tab,shift+tab", "back", marked("List"), marked("Back to the list"), shown="tab"),
 )
 """Keys inside an item."""
 
-HELP_ORDER = (
-    ("The item under the cursor", BOARD),
-    ("The list", LIST),
-    ("Inside an item", DETAIL),
-    ("Everywhere", CONSOLE),
+EVIDENCE = (
+    _key(
+        "evidence-back", "escape,left,h,q", "close", marked("Back"), marked("Back"), shown="esc", footer=True
+    ),
+    _key(
+        "evidence-copy",
+        "y",
+        "copy",
+        marked("Copy"),
+        marked("Copy it to the clipboard of the terminal"),
+        footer=True,
+    ),
+    _key("evidence-down", "down,j", "scroll_down", marked("Down"), marked("Down")),
+    _key("evidence-up", "up,k", "scroll_up", marked("Up"), marked("Up")),
+    _key(
+        "evidence-next", "n,right,l", "other(1)", marked("Next"), marked("Next line of evidence"), footer=True
+    ),
+    _key(
+        "evidence-previous",
+        "p",
+        "other(-1)",
+        marked("Before"),
+        marked("Line of evidence before"),
+        footer=True,
+    ),
 )
+"""Keys while a line of evidence is shown whole."""
+
+
+class Group(NamedTuple):
+    """Keys that belong together in help, under a heading."""
+
+    title: str
+    bindings: tuple[Binding, ...]
+
+
+GROUPS = (
+    Group(marked("The item under the cursor"), BOARD),
+    Group(marked("The list"), LIST),
+    Group(marked("While a filter is typed"), FILTER),
+    Group(marked("Inside an item"), DETAIL),
+    Group(marked("A line of evidence"), EVIDENCE),
+    Group(marked("Everywhere"), CONSOLE),
+)
+"""Every binding there is, by where it works."""

@@ -46,3 +46,23 @@ class StepTicked(Message):
 
     item: str
     step: str
+
+
+@dataclass
+class CheckOpened(Message):
+    """The operator wants to see a line of evidence whole; `name` is that of the check."""
+
+    item: str
+    name: str
+
+
+@dataclass
+class Filtered(Message):
+    """The words of the filter are others; none shows every item."""
+
+    words: str
+
+
+@dataclass
+class FilterLeft(Message):
+    """The operator goes from the filter to the list."""

@@ -3,13 +3,11 @@
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from checklist.glyphs import glyphs
+from checklist.language import gettext as _
 from checklist.lifecycle import State
-from checklist.reports.text import GLYPHS, VERDICT_GLYPHS
 from probes.clean import strip
 from probes.outcome import Verdict
-
-SPINNER = "⠋⠙⠸⠴⠦⠇"
-"""One frame a quarter of a second, only while something runs."""
 
 STATE_STYLE = {
     State.VERIFIED: "$text-success",
@@ -31,12 +29,12 @@ VERDICT_STYLE = {
 
 def state(found: State) -> Content:
     """Return a state as glyph and word."""
-    return Content.styled(f"{GLYPHS[found]} {found}", STATE_STYLE[found])
+    return Content.styled(f"{glyphs().states[found]} {_(found.value)}", STATE_STYLE[found])
 
 
 def verdict(found: Verdict) -> Content:
     """Return a verdict as glyph and word."""
-    return Content.styled(f"{VERDICT_GLYPHS[found]} {found}", VERDICT_STYLE[found])
+    return Content.styled(f"{glyphs().verdicts[found]} {_(found.value)}", VERDICT_STYLE[found])
 
 
 def outside(text: str) -> Content:
@@ -49,10 +47,17 @@ def one_line(text: str, width: int) -> str:
     flat = strip(text).replace("\n", " ").replace("\t", " ")
     if cell_len(flat) <= width:
         return set_cell_size(flat, width)
-    return set_cell_size(set_cell_size(flat, max(0, width - 1)).rstrip() + "…", max(0, width))
+    more = glyphs().ellipsis
+    return set_cell_size(set_cell_size(flat, max(0, width - len(more))).rstrip() + more, max(0, width))
+
+
+def spinner(frame: int) -> str:
+    """Return one frame of the glyph of something that runs."""
+    frames = glyphs().spinner
+    return frames[frame % len(frames)]
 
 
 def elapsed(seconds: float) -> str:
     """Return how long something has been running: "3 s", "2 min 5 s"."""
     minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return _("{0} min {1} s").format(minutes, rest) if minutes else _("{0} s").format(rest)

@@ -8,10 +8,11 @@ the whole can be cut after any of them.
 import re
 from collections.abc import Iterable
 
+from checklist.glyphs import UNICODE
 from checklist.lifecycle import State
 from checklist.reports.blocks import literal, one_line
 from checklist.reports.status_report import ItemReport
-from checklist.reports.text import GLYPHS, said, summary
+from checklist.reports.text import said, summary
 from checklist.reports.view import (
     View,
     age,
@@ -45,7 +46,10 @@ def render(view: View) -> str:
     if unproven:
         lines += ["", "### Not proven"]
         for item in unproven:
-            lines += ["", f"#### {GLYPHS[item.state]} {item.state}: {prose(f'{item.id}: {item.title}')}"]
+            lines += [
+                "",
+                f"#### {UNICODE.states[item.state]} {item.state}: {prose(f'{item.id}: {item.title}')}",
+            ]
             lines += _list([*map(prose, said(item)), *map(code, found(item, view.now))])
     return _within_room(lines)
 
@@ -71,7 +75,9 @@ def _list(entries: Iterable[str]) -> list[str]:
 def _table(items: list[ItemReport], view: View) -> list[str]:
     lines = ["| State | Item | Title | Owner | Due | Evidence |", "| --- | --- | --- | --- | --- | --- |"]
     for item in items:
-        state = f"{GLYPHS[item.state]} {item.state}" + (", advisory" if item.severity == "advisory" else "")
+        state = f"{UNICODE.states[item.state]} {item.state}" + (
+            ", advisory" if item.severity == "advisory" else ""
+        )
         cells = (item.id, item.title, item.owner, due(item), _proof(item, view))
         lines.append(f"| {state} | {' | '.join(map(prose, cells))} |")
     return lines

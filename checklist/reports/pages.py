@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import groupby
 
 from checklist.gate import Gate
+from checklist.glyphs import UNICODE
 from checklist.lifecycle import MEANING, State, counts
 from checklist.reports.blocks import (
     Block,
@@ -24,7 +25,7 @@ from checklist.reports.comparison import sentences
 from checklist.reports.readiness import ReadinessCheck
 from checklist.reports.resolution import ResolutionReport, ResolvedItem
 from checklist.reports.status_report import ChecklistReport, ItemReport, StepReport
-from checklist.reports.text import GLYPHS, VERDICT_GLYPHS, days, figure, tally, void
+from checklist.reports.text import days, figure, tally, void
 from checklist.status import Waiver
 from probes.outcome import Check, Figure, Outcome, Verdict
 
@@ -111,16 +112,16 @@ def _moment(at: datetime) -> str:
 
 
 def _state(state: State) -> Words:
-    return Words(f"{GLYPHS[state]} {state}", _TONES[state])
+    return Words(f"{UNICODE.states[state]} {state}", _TONES[state])
 
 
 def _verdict(verdict: Verdict) -> Words:
-    return Words(f"{VERDICT_GLYPHS[verdict]} {verdict}", _VERDICT_TONES[verdict])
+    return Words(f"{UNICODE.verdicts[verdict]} {verdict}", _VERDICT_TONES[verdict])
 
 
 def _head(checklist: ChecklistReport, gate: Gate, kind: str) -> Iterator[Block]:
     passed = Verdict.PASS if gate.go else Verdict.FAIL
-    verdict = Words(f"{VERDICT_GLYPHS[passed]} {gate.line}", _VERDICT_TONES[passed])
+    verdict = Words(f"{UNICODE.verdicts[passed]} {gate.line}", _VERDICT_TONES[passed])
     yield Heading(1, (verdict, Words(checklist.title)))
     about = [("Release", checklist.release), ("Environment", checklist.environment)]
     named = [

@@ -6,7 +6,7 @@ import msgspec
 
 from checklist.definition import Checklist
 from checklist.gate import Gate, decide
-from checklist.lifecycle import State, days_late, states, waits_for, why_void
+from checklist.lifecycle import GREEN, State, days_late, states, waits_for, why_void
 from checklist.status import Attestation, Claim, FinalCheck, Reopening, Status, Waiver
 from checklist.zones import day
 from probes.outcome import Outcome
@@ -39,6 +39,8 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
         run: The id of the run that it is from.
         waits_for: The items that it comes after and that are not green.
         waiver_void: Why its waiver does not hold; empty if it holds, or there is none.
+        days_left: How many days are left until it is due; None if it is green, late or has no such day.
+        edited: Whether the item was edited since its evidence was found.
 
     The other attributes are those of the item and its facts.
     """
@@ -66,6 +68,9 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
     waiver_void: str = ""
+    days_left: int | None = None
+    edited: bool = False
+    repair: str = ""
 
     @property
     def outdated(self) -> bool:
@@ -106,7 +111,9 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
     items = []
     for item in checklist.items:
         facts, state = status.of(item.id), found[item.id]
-        late = days_late(item, facts, state, day(now, checklist.policy.time_zone))
+        today = day(now, checklist.policy.time_zone)
+        late = days_late(item, facts, state, today)
+        left = (item.due - today).days if item.due and state not in GREEN and not late else None
         items.append(
             ItemReport(
                 id=item.id,
@@ -132,6 +139,9 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
                 notes=item.notes,
                 waits_for=waits_for(item, found),
                 waiver_void=why_void(item, facts, now),
+                days_left=left,
+                edited=facts.evidence is not None and facts.evidence.item != item.hash,
+                repair=item.repair,
             )
         )
     return StatusReport(

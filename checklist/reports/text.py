@@ -3,25 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from checklist.glyphs import glyphs
 from checklist.journal import Entry
 from checklist.lifecycle import State, counts
 from checklist.reports.status_report import ItemReport, StatusReport
 from probes.figures import size
 from probes.outcome import Check, Figure, Outcome, Verdict
-
-GLYPHS = {
-    State.VERIFIED: "✓",
-    State.ATTESTED: "●",
-    State.WAIVED: "≈",
-    State.RESOLVED: "○",
-    State.REOPENED: "✗",
-    State.STALE: "◌",
-    State.INHIBITED: "·",
-    State.OPEN: "□",
-}
-"""A glyph for each state. `verified` and `attested` differ: green belongs to the sensor."""
-
-VERDICT_GLYPHS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 
 
 def status(
@@ -48,7 +35,7 @@ def status(
         if item.section != section:
             section = item.section
             lines += ["", section]
-        lines.append(f"  {GLYPHS[item.state]} {item.id:<{width}}  {item.state:<9}  {item.title}")
+        lines.append(f"  {glyphs().states[item.state]} {item.id:<{width}}  {item.state:<9}  {item.title}")
         lines += [f"    {' ' * width}  {detail}" for detail in _details(item, now)]
     return _lines([*lines, "", summary(report)])
 
@@ -110,10 +97,12 @@ def _details(item: ItemReport, now: datetime) -> list[str]:
 def outcome(found: Outcome, name: str | None = None) -> str:
     """Return an outcome with its evidence line by line, under the name of the item or else of the probe."""
     reason = f" ({found.reason})" if found.reason else ""
-    head = f"{VERDICT_GLYPHS[found.verdict]} {name or found.probe}: {found.verdict}{reason}: {found.summary}"
+    head = (
+        f"{glyphs().verdicts[found.verdict]} {name or found.probe}: {found.verdict}{reason}: {found.summary}"
+    )
     lines = [head, *(f"  {line}" for line in hint(found.hint))]
     for check in found.checks:
-        lines.append(f"  {VERDICT_GLYPHS[check.verdict]} {check_line(check)}")
+        lines.append(f"  {glyphs().verdicts[check.verdict]} {check_line(check)}")
         if check.hint != found.hint:
             lines += (f"    {line}" for line in hint(check.hint))
     return _lines(lines)
@@ -121,12 +110,14 @@ def outcome(found: Outcome, name: str | None = None) -> str:
 
 def hint(words: str) -> list[str]:
     """Return the line that says what to do next, if there is anything to say."""
-    return [f"→ {words}"] if words else []
+    return [f"{glyphs().arrow} {words}"] if words else []
 
 
 def advice(item: ItemReport) -> list[str]:
     """Return what to do next about an item, unless it may be done already: then its probe has to run."""
-    return hint(item.evidence.hint) if item.evidence and not item.outdated else []
+    if item.evidence is None or item.outdated or item.evidence.verdict is Verdict.PASS:
+        return []
+    return [*hint(item.evidence.hint), *hint(item.repair)]
 
 
 def checked(chosen: Iterable[ItemReport], run: str) -> str:
@@ -134,7 +125,7 @@ def checked(chosen: Iterable[ItemReport], run: str) -> str:
     return "".join(
         outcome(item.evidence, item.id)
         if item.evidence and item.run == run
-        else _lines([f"{GLYPHS[item.state]} {item.id}: {_not_run(item)}"])
+        else _lines([f"{glyphs().states[item.state]} {item.id}: {_not_run(item)}"])
         for item in chosen
     )
 

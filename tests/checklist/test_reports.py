@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from checklist.definition import Checklist
+from checklist.glyphs import UNICODE
 from checklist.lifecycle import State
 from checklist.reports import readiness, status_report, text
 from checklist.status import Claim, Facts, Status
@@ -152,10 +153,10 @@ def test_an_empty_checklist_has_a_text_too() -> None:
 
 
 def test_every_state_and_verdict_has_a_glyph_of_its_own() -> None:
-    assert set(text.GLYPHS) == set(State)
-    assert len(set(text.GLYPHS.values())) == len(State)
-    assert set(text.VERDICT_GLYPHS) == set(Verdict)
-    assert len(set(text.VERDICT_GLYPHS.values())) == len(Verdict)
+    assert set(UNICODE.states) == set(State)
+    assert len(set(UNICODE.states.values())) == len(State)
+    assert set(UNICODE.verdicts) == set(Verdict)
+    assert len(set(UNICODE.verdicts.values())) == len(Verdict)
 
 
 def test_an_outcome_is_told_line_by_line() -> None:

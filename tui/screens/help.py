@@ -36,7 +36,7 @@ class Help(ModalScreen[None]):
 
 def _text() -> Content:
     parts: list[Content] = []
-    for title, bindings in keys.HELP_ORDER:
+    for title, bindings in keys.GROUPS:
         lines = [Content.styled(title, "bold $text-primary")]
         for binding in bindings:
             shown = binding.key_display or binding.key.replace(",", " ").replace("question_mark", "?")

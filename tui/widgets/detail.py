@@ -11,10 +11,11 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Static
 
+from checklist.glyphs import glyphs
 from checklist.journal import Entry
 from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport
-from checklist.reports.text import VERDICT_GLYPHS, ago, days, event, figure, void
+from checklist.reports.text import ago, days, event, figure, void
 from probes.outcome import WEIGHT, Check, Verdict
 from tui import keys
 from tui.messages import Left, StepTicked
@@ -242,7 +243,7 @@ def _said_below(summary: str, checks: tuple[Check, ...]) -> bool:
 def _check(check: Check) -> Content:
     """One line of evidence: name, observed against its limit, and what to do if it did not pass."""
     style = VERDICT_STYLE[check.verdict]
-    line = Content.styled(f"{VERDICT_GLYPHS[check.verdict]} ", style) + outside(check.name).stylize("bold")
+    line = Content.styled(f"{glyphs().verdicts[check.verdict]} ", style) + outside(check.name).stylize("bold")
     if check.observed is not None:
         line += Content("  ") + outside(figure(check.observed, check.unit)).stylize(style)
         if check.limit is not None:

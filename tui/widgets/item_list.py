@@ -12,13 +12,14 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from checklist.glyphs import glyphs
 from checklist.lifecycle import GREEN, State
 from checklist.reports.status_report import ItemReport, StatusReport
-from checklist.reports.text import GLYPHS, VERDICT_GLYPHS, short_ago
+from checklist.reports.text import short_ago
 from probes.outcome import Verdict
 from tui import keys
 from tui.messages import Highlighted, Opened
-from tui.words import SPINNER, elapsed, one_line
+from tui.words import elapsed, one_line, spinner
 
 MIN_WIDTH_DUE = 50
 MIN_WIDTH_OWNER = 78
@@ -171,9 +172,9 @@ class ItemList(ScrollView, can_focus=True):
         cells: list[tuple[str, Style]] = []
         seconds = self._elapsed.get(item.id)
         if seconds is None:
-            glyph, word, tone = GLYPHS[item.state], str(item.state), state
+            glyph, word, tone = glyphs().states[item.state], str(item.state), state
         else:
-            glyph = SPINNER[self._frame % len(SPINNER)]
+            glyph = spinner(self._frame)
             word, tone = elapsed(seconds), self._style("running")
         tone = text if cursor and self.has_focus else tone
         room = width - 2
@@ -190,7 +191,7 @@ class ItemList(ScrollView, can_focus=True):
             age = short_ago((self._now - found.started_at).total_seconds())
             # The state alone does not tell a doubt from a failure.
             right.append(
-                (f" {VERDICT_GLYPHS[found.verdict]}", text if cursor else self._style(found.verdict))
+                (f" {glyphs().verdicts[found.verdict]}", text if cursor else self._style(found.verdict))
             )
             right.append((f"{age:>4} ", muted))
         taken = sum(Segment(part).cell_length for part, _ in right)

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from probes.outcome import Verdict
-from tui.words import SPINNER, VERDICT_STYLE, elapsed
+from tui.words import VERDICT_STYLE, elapsed, spinner
 
 BAR = 20
 """Cells of the bar."""
@@ -50,7 +50,7 @@ class Progress(Static):
             return
         filled = BAR * len(done) // total if total else 0
         parts: list[Content] = [
-            Content.styled(f"{SPINNER[frame % len(SPINNER)]} {title} {len(done)}/{total} ", "bold"),
+            Content.styled(f"{spinner(frame)} {title} {len(done)}/{total} ", "bold"),
             Content.styled("━" * filled, "$text-primary"),
             Content.styled("─" * (BAR - filled), "$foreground-muted"),
         ]

@@ -1,0 +1,126 @@
+"""Every glyph there is, for terminals that show Unicode and for those that do not."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from checklist.lifecycle import State
+from probes.outcome import Verdict
+
+
+class Glyphs(NamedTuple):
+    """One set of glyphs; each is one cell wide unless it says otherwise.
+
+    Attributes:
+        states: One for each state; verified and attested differ: green belongs to the sensor.
+        verdicts: One for each verdict.
+        arrow: Before what to do next; one or two cells.
+        ellipsis: Where text was cut; one or two cells.
+        dot: Between parts of a line.
+        branch: Before an item that stands under the one it waits for; two cells.
+        spinner: Frames of something that runs.
+        full: A cell of a bar that is filled.
+        rest: A cell of a bar that is not.
+        mark: Where the limit is in a bar.
+        heights: Cells of a line of figures, from the lowest to the highest.
+        frame: Corners and lines of a panel: top left, top right, bottom left, bottom right, across, down.
+        boxes: A step that is to do, and one that is done; three cells each.
+        cursor: Before the line of the cursor where no colour tells it.
+    """
+
+    states: Mapping[State, str]
+    verdicts: Mapping[Verdict, str]
+    arrow: str
+    ellipsis: str
+    dot: str
+    branch: str
+    spinner: str
+    full: str
+    rest: str
+    mark: str
+    heights: str
+    frame: str
+    boxes: tuple[str, str]
+    cursor: str
+
+
+UNICODE = Glyphs(
+    states={
+        State.VERIFIED: "✓",
+        State.ATTESTED: "●",
+        State.WAIVED: "≈",
+        State.RESOLVED: "○",
+        State.REOPENED: "✗",
+        State.STALE: "◌",
+        State.INHIBITED: "·",
+        State.OPEN: "□",
+    },
+    verdicts={Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"},
+    arrow="→",
+    ellipsis="…",
+    dot="·",
+    branch="└ ",
+    spinner="⠋⠙⠸⠴⠦⠇",
+    full="━",
+    rest="─",
+    mark="┃",
+    heights="▁▂▃▄▅▆▇█",
+    frame="╭╮╰╯─│",
+    boxes=("[ ]", "[x]"),
+    cursor="▌",
+)
+ASCII = Glyphs(
+    states={
+        State.VERIFIED: "+",
+        State.ATTESTED: "@",
+        State.WAIVED: "~",
+        State.RESOLVED: "o",
+        State.REOPENED: "x",
+        State.STALE: "%",
+        State.INHIBITED: ".",
+        State.OPEN: "#",
+    },
+    verdicts={Verdict.PASS: "+", Verdict.WARN: "!", Verdict.FAIL: "x", Verdict.UNKNOWN: "?"},
+    arrow="->",
+    ellipsis="..",
+    dot="-",
+    branch="` ",
+    spinner="|/-\\",
+    full="#",
+    rest="-",
+    mark="|",
+    heights="_.-=+*%#",
+    frame="++++-|",
+    boxes=("[ ]", "[x]"),
+    cursor=">",
+)
+
+
+class _Current:
+    glyphs = UNICODE
+
+
+def glyphs() -> Glyphs:
+    """Return the set that was chosen."""
+    return _Current.glyphs
+
+
+def choose(*, unicode: bool | None = None) -> None:
+    """Choose a set; without a word, the one for the locale of the environment."""
+    _Current.glyphs = UNICODE if (is_utf8() if unicode is None else unicode) else ASCII
+
+
+def is_utf8(environment: Mapping[str, str] = os.environ, *, coerced: bool | None = None) -> bool:
+    """Tell whether the locale is a UTF-8 one by its name, which a host need not have installed.
+
+    Args:
+        environment: Where LC_ALL, LC_CTYPE and LANG are looked for.
+        coerced: Whether Python found the C locale and set LC_CTYPE itself (PEP 538): then that says nothing.
+            If not said, as this Python did.
+    """
+    coerced = bool(sys.flags.utf8_mode) if coerced is None else coerced
+    names = ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((value for name in names if (value := environment.get(name))), "C")
+    return re.search(r"utf-?8\b", locale, re.IGNORECASE) is not None
