@@ -3,17 +3,21 @@
 import asyncio
 import functools
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 
 from checklist.events import Event
 from checklist.session import Session
 from tui import keys
 from tui.messages import SessionEvent
+from tui.page import Page
 from tui.screens.board import Board
 
 
@@ -60,6 +64,19 @@ class Console(App[None]):
                 run = functools.partial(self.run_action, binding.action, self._board)
                 yield SystemCommand(binding.description, binding.tooltip, run)
         yield from super().get_system_commands(screen)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks for, or say why it cannot be done now."""
+        node = default_namespace or self
+        page = node.screen if isinstance(node, Widget) else self.screen
+        if isinstance(page, Page) and isinstance(action, str) and page.refuses(action, node):
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_help(self) -> None:
         """Show what every key does."""
