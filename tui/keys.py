@@ -11,10 +11,30 @@ from checklist.language import marked
 
 
 def _key(
-    id_: str, key: str, action: str, name: str, tooltip: str, *, shown: str = "", footer: bool = False
+    id_: str,
+    key: str,
+    action: str,
+    name: str,
+    tooltip: str,
+    *,
+    shown: str = "",
+    footer: bool = False,
+    first: bool = False,
 ) -> Binding:
-    """Return a binding; `shown` is how its key is written where that is not the name Textual has for it."""
-    return Binding(key, action, name, show=footer, key_display=shown or None, tooltip=tooltip, id=id_)
+    """Return a binding.
+
+    Args:
+        id_: What the operator's keymap calls it.
+        key: Its keys.
+        action: What it does.
+        name: What it is called.
+        tooltip: What it does, in a few words.
+        shown: How its key is written where that is not the first of them.
+        footer: Whether it is worth its place in the footer.
+        first: Whether it works before all others, in front of a window and while something is typed too.
+    """
+    shown_ = shown or None
+    return Binding(key, action, name, footer, key_display=shown_, priority=first, tooltip=tooltip, id=id_)
 
 
 CONSOLE = (
@@ -26,8 +46,10 @@ CONSOLE = (
         marked("Leave; every run is stopped, every mark is saved already"),
         footer=True,
     ),
-    _key("quit-always", "ctrl+q", "quit", marked("Quit"), marked("Leave, from anywhere")),
-    _key("how-to-quit", "ctrl+c", "how_to_quit", marked("How to quit"), marked("Say how to leave")),
+    _key("quit-always", "ctrl+q", "quit", marked("Quit"), marked("Leave, from anywhere"), first=True),
+    _key(
+        "how-to-quit", "ctrl+c", "how_to_quit", marked("How to quit"), marked("Say how to leave"), first=True
+    ),
     _key(
         "help",
         "question_mark,f1",
@@ -53,7 +75,12 @@ CONSOLE = (
         marked("Leave the mouse to the terminal, to select text with it, or take it back"),
     ),
     _key(
-        "suspend", "ctrl+z", "suspend_process", marked("Suspend"), marked("Back to the shell; fg comes back")
+        "suspend",
+        "ctrl+z",
+        "suspend_process",
+        marked("Suspend"),
+        marked("Back to the shell; fg comes back"),
+        first=True,
     ),
 )
 """Keys that work everywhere."""
@@ -208,6 +235,46 @@ EVIDENCE = (
 )
 """Keys while a line of evidence is shown whole."""
 
+HELP = (
+    _key(
+        "help-back",
+        "escape,question_mark,f1,q,enter,left,h",
+        "close",
+        marked("Back"),
+        marked("Back"),
+        shown="esc",
+        footer=True,
+    ),
+    _key("help-down", "down,j", "scroll(1)", marked("Down"), marked("Down")),
+    _key("help-up", "up,k", "scroll(-1)", marked("Up"), marked("Up")),
+    _key("help-page-down", "pagedown,ctrl+d,space", "page(1)", marked("Page down"), marked("A page down")),
+    _key("help-page-up", "pageup,ctrl+u", "page(-1)", marked("Page up"), marked("A page up")),
+    _key("help-first", "home,g", "edge(-1)", marked("First"), marked("To the beginning")),
+    _key("help-last", "end,G", "edge(1)", marked("Last"), marked("To the end")),
+)
+"""Keys of this list itself."""
+
+PROMPT = (
+    _key(
+        "prompt-cancel",
+        "escape",
+        "cancel",
+        marked("Cancel"),
+        marked("Go back; nothing is marked"),
+        shown="esc",
+    ),
+)
+"""Keys while a question is asked. All others are a part of the answer."""
+
+CHOICE = (
+    _key(
+        "choice-cancel", "escape", "cancel", marked("Cancel"), marked("Go back; nothing is done"), shown="esc"
+    ),
+    _key("choice-down", "j", "next", marked("Down"), marked("Next way")),
+    _key("choice-up", "k", "previous", marked("Up"), marked("Way before")),
+)
+"""Keys while there is a choice between a few ways."""
+
 
 class Group(NamedTuple):
     """Keys that belong together in help, under a heading."""
@@ -222,6 +289,21 @@ GROUPS = (
     Group(marked("While a filter is typed"), FILTER),
     Group(marked("Inside an item"), DETAIL),
     Group(marked("A line of evidence"), EVIDENCE),
+    Group(marked("While a question is asked"), PROMPT),
+    Group(marked("While there is a choice"), CHOICE),
+    Group(marked("In this help"), HELP),
     Group(marked("Everywhere"), CONSOLE),
 )
 """Every binding there is, by where it works."""
+
+_AHEAD = tuple(binding for binding in CONSOLE if binding.priority)
+PLACES = (
+    (*LIST, *BOARD, *CONSOLE),
+    (*FILTER, *BOARD, *CONSOLE),
+    (*DETAIL, *BOARD, *CONSOLE),
+    (*EVIDENCE, *_AHEAD),
+    (*HELP, *_AHEAD),
+    (*PROMPT, *_AHEAD),
+    (*CHOICE, *_AHEAD),
+)
+"""Bindings that can be pressed at the same moment, by where one is; those of the inner part come first."""
