@@ -1,73 +1,110 @@
 """Wires a session to the screens."""
 
 import asyncio
-import functools
+import os
 import signal
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.notifications import SeverityLevel
+from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.theme import Theme
 from textual.widget import Widget
+from textual.widgets import Input
 
+from checklist import glyphs
 from checklist.events import Event
+from checklist.language import gettext as _
 from checklist.session import Session
-from tui import keys
+from probes.clean import strip
+from tui import keymap, keys, palette, settings, styles, terminal
 from tui.messages import SessionEvent
 from tui.page import Page
 from tui.screens.board import Board
+from tui.settings import Settings
 
 
-class Console(App[None]):
+class _AsciiScrollBar(ScrollBarRender):
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
+
+
+class Console(App[None], inherit_bindings=False):
     """The console on one session."""
 
     TITLE = "gonogo"
-    CSS = """
-    .window {
-        width: 76;
-        max-width: 95%;
-        height: auto;
-        max-height: 95%;
-        border: round $primary;
-        background: $surface;
-        padding: 0 1;
-        scrollbar-size-vertical: 1;
-    }
-    """
+    CSS = styles.CSS + styles.ASCII + styles.NO_COLOR
     BINDINGS: ClassVar[list[BindingType]] = list(keys.CONSOLE)
-    ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, session: Session) -> None:
-        """Show a session; whoever opened it closes it."""
-        super().__init__()
+    def __init__(self, session: Session, set_: Settings | None = None) -> None:
+        """Show a session; whoever opened it closes it.
+
+        Args:
+            session: What is shown.
+            set_: What the operator has set; nothing if it is not said.
+        """
+        # Else Textual makes greys of the colours that are not wanted.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         # Movement on screen costs bytes over ssh and tells an operator nothing.
         self.animation_level = "none"
+        self.settings = set_ or Settings()
         self._session = session
         self._board = Board(session)
+        self._said: dict[str, float] = {}
+        if self.settings.theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
+            self.theme = self.settings.theme
+        is_ascii = glyphs.glyphs() is glyphs.ASCII
+        self.set_class(is_ascii, "-ascii")
+        ScrollBar.renderer = _AsciiScrollBar if is_ascii else ScrollBarRender
 
     def on_mount(self) -> None:
         """Open the board and have every event of the session told to it."""
+        self.set_keymap(self.settings.keys)
         self.push_screen(self._board)
         self._session.listen(self._tell)
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        if self.settings.troubles:
+            lines = "\n".join(self.settings.troubles)
+            self.notify(strip(lines), title=_("What does not count"), severity="warning", timeout=20)
 
     def _tell(self, event: Event) -> None:
         if self._board.is_attached:
             self._board.post_message(SessionEvent(event))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer in the palette what the keys do, before what Textual brings."""
-        for binding in (*keys.BOARD, *keys.CONSOLE):
-            if screen is self._board or binding in keys.CONSOLE:
-                run = functools.partial(self.run_action, binding.action, self._board)
-                yield SystemCommand(binding.description, binding.tooltip, run)
-        yield from super().get_system_commands(screen)
+    def _keep_theme(self, theme: Theme) -> None:
+        try:
+            settings.keep_theme(theme.name)
+        except OSError as error:
+            why = _("The theme holds for now, and is not kept: {why}.").format(why=error.strerror)
+            self.notify(why, severity="warning")
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Notify the operator; what is on screen still is not said twice, however often a key is pressed."""
+        moment, seconds = time.monotonic(), timeout or self.NOTIFICATION_TIMEOUT
+        self._said = {said: end for said, end in self._said.items() if end > moment}
+        if message not in self._said:
+            self._said[message] = moment + seconds
+            super().notify(message, title=title, severity=severity, timeout=seconds, markup=markup)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Write a key as help does."""
+        return binding.key_display or keymap.written(binding.key)
 
     async def run_action(
         self,
-        action: str | ActionParseResult,
+        action: str | tuple[str, str, tuple[Any, ...]],
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
@@ -84,6 +121,32 @@ class Console(App[None]):
 
         self.push_screen(Help())
 
+    def action_command_palette(self) -> None:
+        """Show what can be done, by name."""
+        palette.choose_command(self)
+
+    def action_how_to_quit(self) -> None:
+        """Say how to leave. In a field with a selection this key copies it."""
+        if isinstance(self.focused, Input) and self.focused.selected_text:
+            self.focused.action_copy()
+            return
+        self.notify(_("ctrl+q leaves. Every mark is saved already; what runs is stopped."))
+
+    def action_toggle_mouse(self) -> None:
+        """Leave the mouse to the terminal, or take it back."""
+        terminal.give_mouse(self, console=not terminal.has_mouse(self))
+        if terminal.has_mouse(self):
+            self.notify(_("The mouse is the console's again: click and scroll."))
+        else:
+            again = keymap.written(keymap.keys_of(keymap.bindings()["mouse"], self.settings.keys)[0])
+            text = _("The mouse is the terminal's: select text with it. {key} takes it back.")
+            self.notify(text.format(key=again))
+
+    def action_suspend_process(self) -> None:
+        """Go back to the shell, until it brings the console back."""
+        if why := terminal.stop(self):
+            self.notify(why, severity="warning")
+
 
 def open_console(session: Session) -> int:
     """Run the console until the operator leaves, then end everything that runs.
@@ -93,13 +156,19 @@ def open_console(session: Session) -> int:
     """
 
     async def whole() -> int:
-        app = Console(session)
+        set_ = settings.load()
+        app = Console(session, set_)
+
+        def end(number: int) -> None:
+            # The key in an editor that the console has opened is meant for the editor.
+            if number != signal.SIGINT or not terminal.is_away(app):
+                app.exit(return_code=128 + number)
+
         # Unhandled, they would end the program with the terminal still in the state of a full-screen program.
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            end = functools.partial(app.exit, return_code=128 + number)
-            asyncio.get_running_loop().add_signal_handler(number, end)
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
         try:
-            await app.run_async()
+            await app.run_async(mouse=set_.mouse)
         finally:
             # The terminal is the operator's again already; only now may anything take time.
             await session.close()

@@ -1,0 +1,44 @@
+"""Styles that more than one screen or widget shares; each has its own beside its code."""
+
+CSS = """
+.window {
+    width: 76;
+    max-width: 95%;
+    height: auto;
+    max-height: 95%;
+    border: round $primary;
+    background: $surface;
+    padding: 0 1;
+    scrollbar-size-vertical: 1;
+}
+Toast {
+    max-width: 90%;
+    padding: 0 1;
+}
+"""
+
+ASCII = """
+.-ascii {
+    .window, Input, Input:focus, OptionList, OptionList:focus { border: ascii $border; }
+    CommandInput, CommandInput:focus { border: blank; }
+    CommandList, CommandList:focus { border: none; border-bottom: ascii $border; }
+    CommandPalette #--input { border: ascii $border; }
+    CommandPalette #--input.--list-visible { border-bottom: none; }
+    CommandPalette LoadingIndicator { border-bottom: ascii $border; }
+    SearchIcon { display: none; }
+    Toast.-information { border: none; border-left: ascii $success; }
+    Toast.-warning { border: none; border-left: ascii $warning; }
+    Toast.-error { border: none; border-left: ascii $error; }
+    Tooltip { border: none; }
+}
+"""
+"""What Textual draws its frames with is not in ASCII."""
+
+NO_COLOR = """
+App:nocolor {
+    .option-list--option-highlighted { text-style: reverse; }
+    .input--selection { text-style: reverse; }
+    Toast { border: round $foreground; }
+}
+"""
+"""Where there is no colour, a place that stands out by its colour alone does not stand out."""
