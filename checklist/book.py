@@ -10,9 +10,10 @@ from checklist import definition, journal, lifecycle
 from checklist.definition import Checklist, Item
 from checklist.events import Changed, Event
 from checklist.gate import Gate, decide
+from checklist.language import gettext as _
 from checklist.lifecycle import RefusedError, State
 from checklist.opening import Clock, Place, open_store
-from checklist.reading import FileError, nearest
+from checklist.reading import FileError, no_item
 from checklist.reports import status_report
 from checklist.status import Status
 from checklist.store import Change, ConflictError, Store, StoreError
@@ -68,7 +69,7 @@ class Book:
     def _held(self, gate: Gate) -> Gate:
         """Return the gate, shut while what is known here and what is on disk may differ."""
         if self.unsaved:
-            gate = gate.held_by(f"not everything is saved: {self.unsaved}")
+            gate = gate.held_by(_("not everything is saved: {why}").format(why=self.unsaved))
         return gate.held_by(self.unread) if self.unread else gate
 
     async def history(self, item: str, last: int) -> list[journal.Entry]:
@@ -114,8 +115,8 @@ class Book:
         checklist = definition.load(path, environment)
         if checklist.variables != self.checklist.variables:
             # They were set for programs when it was opened: what those find is about the old ones.
-            why = f"[environments.{environment}] was edited; open it again, so that programs get what it sets"
-            raise FileError(path, None, why)
+            why = _("[environments.{name}] was edited; open it again, so that programs get what it sets")
+            raise FileError(path, None, why.format(name=environment))
         return checklist, self._store.load()
 
     def _stamp(self) -> object:
@@ -149,7 +150,7 @@ class Book:
             RefusedError: If they may not.
         """
         if self.readonly:
-            raise RefusedError("this console is read-only: nothing is run or changed from here")
+            raise RefusedError(_("this console is read-only: nothing is run or changed from here"))
 
     async def _reload(self) -> None:
         """Show what is on disk, whatever was meant to be there."""
@@ -166,8 +167,7 @@ class Book:
         try:
             return self.checklist.by_id[item]
         except KeyError:
-            near = nearest(item, self.checklist.by_id)
-            raise RefusedError(f"no item is called {item!r}{near}") from None
+            raise RefusedError(no_item(item, self.checklist.by_id)) from None
 
     def tell(self, event: Event) -> None:
         """Announce an event."""

@@ -10,7 +10,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from checklist.reading import FileError, Wrong, explain, keyed, nearest, parse_toml, read_text, value_at
+from checklist.language import gettext as _
+from checklist.language import marked
+from checklist.reading import (
+    Fault,
+    FileError,
+    Wrong,
+    explain,
+    nearest,
+    parse_toml,
+    read_text,
+    value_at,
+)
 from checklist.toml_lines import find_line, lines_of
 from checklist.zones import is_zone
 from probes import registry
@@ -172,7 +183,7 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     items: tuple[_Item, ...] = ()
 
 
-_EXPECTED_REFERENCE = "expected ${NAME} or ${NAME:-default}"
+_EXPECTED_REFERENCE = marked("expected ${{NAME}} or ${{NAME:-default}}, got {text!r}")
 _KEYS = {
     "": File,
     "checklist": _Head,
@@ -213,18 +224,19 @@ def parse(text: str, path: Path, environment: str = "") -> Checklist:
     except Wrong as error:
         raise FileError(path, find_line(text, error.path) or 1, error.message) from None
     except RecursionError:
-        raise FileError(path, None, "not usable: nested too deeply") from None
+        raise FileError(path, None, _("not usable: nested too deeply")) from None
 
 
 def _build(raw: dict[str, object], environment: str) -> Checklist:
     try:
         file = msgspec.convert(raw, File)
     except msgspec.ValidationError as error:
-        where, message = explain(error, raw, _KEYS)
-        raise Wrong(where, _about(raw, where, message)) from None
+        fault = explain(error, raw, _KEYS)
+        raise Wrong(fault.path, _about(raw, fault)) from None
     if not is_zone(file.policy.time_zone):
-        message = '[policy]: time_zone: expected the name of a time zone such as "Asia/Seoul", got'
-        raise Wrong(("policy", "time_zone"), f"{message} {file.policy.time_zone!r}")
+        message = _('expected the name of a time zone such as "Asia/Seoul", got {text!r}')
+        message = message.format(text=file.policy.time_zone)
+        raise Wrong(("policy", "time_zone"), f"[policy]: time_zone: {message}")
     variables = _variables(file.environments, environment)
     head = file.checklist
     head.environment = environment or head.environment
@@ -240,27 +252,31 @@ def _variables(environments: Mapping[str, Mapping[str, object]], chosen: str) ->
     read: dict[str, dict[str, str]] = {}
     for name, table in environments.items():
         if not NAME.fullmatch(name):
-            raise Wrong(("environments", name), f"[environments]: {name!r}: expected letters, digits, . _ -")
+            message = _("expected letters, digits, . _ -")
+            raise Wrong(("environments", name), f"[environments]: {name!r}: {message}")
         for variable, value in table.items():
             where, label = ("environments", name, variable), f"[environments.{name}]: {variable}"
             if not VARIABLE.fullmatch(variable):
-                raise Wrong(where, f"{label}: expected the name of a variable: letters, digits, _")
+                message = _("expected the name of a variable: letters, digits, _")
+                raise Wrong(where, f"{label}: {message}")
             if not isinstance(value, str) or not value:
-                raise Wrong(where, f"{label}: expected a text that is not empty")
+                raise Wrong(where, f"{label}: {_('expected a text that is not empty')}")
             if broken := bad_reference(value):
-                raise Wrong(where, f"{label}: {_EXPECTED_REFERENCE}, got {broken!r}")
+                raise Wrong(where, f"{label}: {_(_EXPECTED_REFERENCE).format(text=broken)}")
             read.setdefault(name, {})[variable] = value
     if not chosen:
         return {}
     if chosen not in environments:
-        known = f"; there are {', '.join(environments)}" if environments else ""
-        raise Wrong(("environments",), f"no environment {chosen!r}{nearest(chosen, environments) or known}")
+        there = _("; there are {names}").format(names=", ".join(environments)) if environments else ""
+        message = _("no environment {name!r}").format(name=chosen)
+        raise Wrong(("environments",), message + (nearest(chosen, environments) or there))
     return read.get(chosen, {})
 
 
 def _item(entry: _Item, index: int, file: File, variables: Mapping[str, str]) -> Item:
     if len(set(entry.steps)) < len(entry.steps):
-        raise Wrong(("items", index, "steps"), f"item {entry.id!r}: steps: two steps have the same text")
+        message = f"steps: {_('two steps have the same text')}"
+        raise Wrong(("items", index, "steps"), about(entry.id, message))
     fields = msgspec.structs.asdict(entry)
     fields["probe"] = None if entry.probe is None else _binding(entry.id, entry.probe, index, variables)
     head = file.checklist
@@ -271,32 +287,33 @@ def _binding(item: str, table: dict[str, object], index: int, variables: Mapping
     where = ("items", index, "probe")
     use = table.get("use")
     if not isinstance(use, str):
-        raise Wrong((*where, "use"), f'item {item!r}: its probe needs a `use`, such as `use = "redis"`')
+        message = _('its probe needs a `use`, such as `use = "redis"`')
+        raise Wrong((*where, "use"), about(item, message))
     parameters = {key: value for key, value in table.items() if key != "use"}
     for name, value in parameters.items():
         if broken := bad_reference(value):
-            message = f"item {item!r}: probe {use}: {name}: {_EXPECTED_REFERENCE}, got {broken!r}"
-            raise Wrong((*where, name), message)
+            message = of_probe(use, f"{name}: {_(_EXPECTED_REFERENCE).format(text=broken)}")
+            raise Wrong((*where, name), about(item, message))
     parameters = {key: substitute(value, variables) for key, value in parameters.items()}
     try:
         kind = registry.find(use).parameters
     except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
-        raise Wrong((*where, "use"), f"item {item!r}: {error}") from None
+        raise Wrong((*where, "use"), about(item, str(error))) from None
     checked = dict(parameters)
     while True:
         try:
             convert(checked, kind)
         except msgspec.ValidationError as error:
-            path, message = explain(error, checked, {"": kind})
-            key = path[0] if path else None
+            fault = explain(error, checked, {"": kind})
+            key = fault.path[0] if fault.path else None
             # What the environment fills in can only be judged when the probe runs.
             if key in kind.__struct_fields__ and "${" in str(checked[key]):
                 del checked[key]
                 continue
-            missing = re.fullmatch(r"needs a key '(.+)'", message)
-            if missing and missing[1] in parameters:
+            if fault.missing in parameters:
                 break
-            raise Wrong((*where, *path), f"item {item!r}: probe {use}: {keyed(path, message)}") from None
+            message = about(item, of_probe(use, fault.under(fault.path)))
+            raise Wrong((*where, *fault.path), message) from None
         break
     return Binding(use, parameters)
 
@@ -305,19 +322,25 @@ def _check_relations(items: tuple[Item, ...]) -> None:
     seen: dict[str, int] = {}
     for index, item in enumerate(items):
         if item.id in seen:
-            raise Wrong(("items", index, "id"), f"item {item.id!r}: another item has this id already")
+            message = about(item.id, _("another item has this id already"))
+            raise Wrong(("items", index, "id"), message)
         seen[item.id] = index
     for index, item in enumerate(items):
         for parent in item.after:
             if parent not in seen:
-                near = nearest(parent, seen)
-                raise Wrong(("items", index, "after"), f"item {item.id!r}: after: no item {parent!r}{near}")
+                message = _("no item {id!r}").format(id=parent) + nearest(parent, seen)
+                raise Wrong(("items", index, "after"), about(item.id, f"after: {message}"))
     after = {item.id: item.after for item in items}
     done: set[str] = set()
     for item in items:
         if cycle := _cycle(item.id, after, done):
             where = ("items", seen[cycle[0]], "after")
-            raise Wrong(where, f"item {cycle[0]!r}: after: goes in a circle: {' after '.join(cycle)}")
+            raise Wrong(where, about(cycle[0], f"after: {in_a_circle(cycle)}"))
+
+
+def in_a_circle(ids: Sequence[str]) -> str:
+    """Say that items come after each other in a circle: each after the next one."""
+    return _("goes in a circle: {items}").format(items=_(" after ").join(ids))
 
 
 def _cycle(start: str, after: Mapping[str, tuple[str, ...]], done: set[str]) -> list[str]:
@@ -337,13 +360,24 @@ def _cycle(start: str, after: Mapping[str, tuple[str, ...]], done: set[str]) -> 
     return []
 
 
-def _about(raw: object, where: Sequence[str | int], message: str) -> str:
-    """Say which item or table a message is about."""
-    match list(where):
+def about(item: str, message: str) -> str:
+    """Say which item a message is about."""
+    return _("item {item!r}: {message}").format(item=item, message=message)
+
+
+def of_probe(use: str, message: str) -> str:
+    """Say which probe a message is about."""
+    return _("probe {name}: {message}").format(name=use, message=message)
+
+
+def _about(raw: object, fault: Fault) -> str:
+    """Say which item or table a fault is in."""
+    match list(fault.path):
         case ["items", int(index), *rest]:
             name = value_at(raw, ("items", index, "id"))
-            label = f"item {name!r}" if isinstance(name, str) else f"item number {index + 1}"
-            return f"{label}: {keyed(rest, message)}"
+            if isinstance(name, str):
+                return about(name, fault.under(rest))
+            return _("item number {number}: {message}").format(number=index + 1, message=fault.under(rest))
         case [str(table), *rest] if rest:
-            return f"[{table}]: {keyed(rest, message)}"
-    return keyed(where, message)
+            return f"[{table}]: {fault.under(rest)}"
+    return fault.under(fault.path)

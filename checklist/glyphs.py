@@ -1,11 +1,9 @@
 """Every glyph there is, for terminals that show Unicode and for those that do not."""
 
-import os
-import re
-import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from checklist.language import is_utf8
 from checklist.lifecycle import State
 from probes.outcome import Verdict
 
@@ -110,17 +108,3 @@ def glyphs() -> Glyphs:
 def choose(*, unicode: bool | None = None) -> None:
     """Choose a set; without a word, the one for the locale of the environment."""
     _Current.glyphs = UNICODE if (is_utf8() if unicode is None else unicode) else ASCII
-
-
-def is_utf8(environment: Mapping[str, str] = os.environ, *, coerced: bool | None = None) -> bool:
-    """Tell whether the locale is a UTF-8 one by its name, which a host need not have installed.
-
-    Args:
-        environment: Where LC_ALL, LC_CTYPE and LANG are looked for.
-        coerced: Whether Python found the C locale and set LC_CTYPE itself (PEP 538): then that says nothing.
-            If not said, as this Python did.
-    """
-    coerced = bool(sys.flags.utf8_mode) if coerced is None else coerced
-    names = ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG")
-    locale = next((value for name in names if (value := environment.get(name))), "C")
-    return re.search(r"utf-?8\b", locale, re.IGNORECASE) is not None

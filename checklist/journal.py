@@ -18,7 +18,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from checklist import durable
-from checklist.reading import MERGED, FileError, is_merge_marker
+from checklist.language import gettext as _
+from checklist.reading import FileError, is_merge_marker
 from checklist.status import Status
 from probes.outcome import Moment
 
@@ -152,7 +153,7 @@ def _entry(raw: bytes) -> Entry:
     """
     entry = _decode(raw)
     if entry.hash != _digest(raw.rpartition(_HASH)[0]):
-        raise ValueError("it was changed after it was written")
+        raise ValueError(_("it was changed after it was written"))
     return entry
 
 
@@ -161,8 +162,14 @@ def _decode(raw: bytes) -> Entry:
         return msgspec.json.decode(raw, type=Entry)
     except msgspec.DecodeError as error:
         if is_merge_marker([raw.decode(errors="replace")]):
-            raise ValueError(f"{MERGED}, that of the status") from None
-        raise ValueError(f"not a line of a journal: {error}") from None
+            raise ValueError(
+                _("a merge left both sides here: keep one of them, that of the status")
+            ) from None
+        raise ValueError(_no_line(error)) from None
+
+
+def _no_line(error: Exception) -> str:
+    return _("not a line of a journal: {why}").format(why=error)
 
 
 def last_line(path: Path) -> str:
@@ -294,7 +301,7 @@ def history(path: Path, item: str, last: int) -> list[Entry]:
         try:
             entries.append(msgspec.json.decode(raw, type=Entry))
         except msgspec.DecodeError as error:
-            raise FileError(path, number, f"not a line of a journal: {error}") from None
+            raise FileError(path, number, _no_line(error)) from None
     # The words of another item's line may look like its name.
     return of_item(entries, item)
 
@@ -315,7 +322,7 @@ def last_record(path: Path) -> str:
     try:
         return msgspec.json.decode(last[1], type=Entry).data.get("record", "")
     except msgspec.DecodeError as error:
-        raise FileError(path, last[0], f"not a line of a journal: {error}") from None
+        raise FileError(path, last[0], _no_line(error)) from None
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -328,7 +335,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise FileError(path, None, f"cannot be read: {error.strerror}") from None
+        raise FileError(path, None, _("cannot be read: {why}").format(why=error.strerror)) from None
 
 
 def verify(path: Path, status: Status) -> Broken | None:
@@ -361,9 +368,11 @@ def owed(path: Path, status: Status) -> int | None:
 
 def _misplaced(entry: Entry, number: int, last: Entry | None) -> Broken | None:
     if entry.number != number:
-        return Broken(number, f"it was written as line {entry.number}: lines before it are missing, or new")
+        words = _("it was written as line {number}: lines before it are missing, or new")
+        return Broken(number, words.format(number=entry.number))
     if entry.previous != (last.hash if last else ""):
-        return Broken(max(1, number - 1), f"it is not the line that line {number} was written after")
+        words = _("it is not the line that line {number} was written after").format(number=number)
+        return Broken(max(1, number - 1), words)
     return None
 
 
@@ -371,17 +380,20 @@ def _at_odds(count: int, last: Entry | None, status: Status) -> Broken | None:
     """Return what does not fit between the end of a journal and the status."""
     if not status.journal:
         if last is not None:
-            return Broken(count, "the status knows nothing of it: it was replaced, or written by other means")
+            words = _("the status knows nothing of it: it was replaced, or written by other means")
+            return Broken(count, words)
         return None
     try:
         known = _entry(status.journal.encode())
     except ValueError:
-        return Broken(count, "the status does not hold the line that it was last changed by: it was edited")
+        words = _("the status does not hold the line that it was last changed by: it was edited")
+        return Broken(count, words)
     end = last.hash if last else ""
     if end not in {known.hash, known.previous}:
-        return Broken(count + 1, f"missing: the status was last changed by line {known.number}")
+        words = _("missing: the status was last changed by line {number}")
+        return Broken(count + 1, words.format(number=known.number))
     if (known.revision, known.facts) != (status.revision, status.digest):
-        return Broken(known.number, "the status was changed since by something other than gonogo")
+        return Broken(known.number, _("the status was changed since by something other than gonogo"))
     return None
 
 

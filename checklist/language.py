@@ -7,10 +7,9 @@ probe found stays as the probe said it: evidence is compared from run to run, wh
 import gettext as _gettext
 import os
 import re
+import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-
-from checklist import glyphs
 
 LANGUAGES = ("en", "ko")
 """The languages there are. English needs no catalogue."""
@@ -60,10 +59,24 @@ def choose(language: str = "", environment: MutableMapping[str, str] = os.enviro
     _gettext.textdomain(_DOMAIN)
 
 
+def is_utf8(environment: Mapping[str, str] = os.environ, *, coerced: bool | None = None) -> bool:
+    """Tell whether the locale is a UTF-8 one by its name, which a host need not have installed.
+
+    Args:
+        environment: Where LC_ALL, LC_CTYPE and LANG are looked for.
+        coerced: Whether Python found the C locale and set LC_CTYPE itself (PEP 538): then that says nothing.
+            If not said, as this Python did.
+    """
+    coerced = bool(sys.flags.utf8_mode) if coerced is None else coerced
+    names = ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((value for name in names if (value := environment.get(name))), "C")
+    return re.search(r"utf-?8\b", locale, re.IGNORECASE) is not None
+
+
 def _wanted(environment: Mapping[str, str]) -> str:
     locale = next((v for k in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := environment.get(k))), "C")
     # What cannot be shown is not chosen; nor does LANGUAGE count where nobody asked for a locale.
-    if _base(locale) in {"C", "POSIX"} or not glyphs.is_utf8(environment):
+    if _base(locale) in {"C", "POSIX"} or not is_utf8(environment):
         return "en"
     asked = [_base(word) for word in (*environment.get("LANGUAGE", "").split(":"), locale)]
     return next((word for word in asked if word in LANGUAGES), "en")

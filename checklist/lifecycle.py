@@ -11,6 +11,8 @@ from unicodedata import normalize
 from msgspec.structs import replace
 
 from checklist.definition import Checklist, Item
+from checklist.language import gettext as _
+from checklist.language import marked
 from checklist.status import (
     Attestation,
     Claim,
@@ -41,16 +43,16 @@ class State(StrEnum):
 
 
 MEANING: Mapping[State, str] = {
-    State.VERIFIED: "its own probe passed, after the claim if there is one",
-    State.ATTESTED: "manual: a named person answers for it",
-    State.WAIVED: "accepted up to a day, by name and with a reason",
-    State.RESOLVED: "claimed; its probe has yet to prove it",
-    State.REOPENED: "it was green or claimed, and no longer is",
-    State.STALE: "it passed, but too long ago, or the item was edited since",
-    State.INHIBITED: "waits for an item it comes after",
-    State.OPEN: "not proven",
+    State.VERIFIED: marked("its own probe passed, after the claim if there is one"),
+    State.ATTESTED: marked("manual: a named person answers for it"),
+    State.WAIVED: marked("accepted up to a day, by name and with a reason"),
+    State.RESOLVED: marked("claimed; its probe has yet to prove it"),
+    State.REOPENED: marked("it was green or claimed, and no longer is"),
+    State.STALE: marked("it passed, but too long ago, or the item was edited since"),
+    State.INHIBITED: marked("waits for an item it comes after"),
+    State.OPEN: marked("not proven"),
 }
-"""What each state means, in a line for an operator."""
+"""What each state means, in a line for an operator; translated where it is shown."""
 
 GREEN = frozenset({State.VERIFIED, State.ATTESTED, State.WAIVED})
 """The states that do not hold the gate."""
@@ -67,9 +69,10 @@ def claim(facts: Facts, item: Item, *, by: str, on: date, action: str, at: datet
         RefusedError: If it is manual, or the day has not come yet.
     """
     if item.probe is None:
-        raise RefusedError(f"{item.id} is manual: nothing can prove a claim about it, so attest it instead")
+        why = _("{item} is manual: nothing can prove a claim about it, so attest it instead")
+        raise RefusedError(why.format(item=item.id))
     if on > day(at, item.policy.time_zone):
-        raise RefusedError(f"{on} has not come yet")
+        raise RefusedError(_("{day} has not come yet").format(day=on))
     return replace(facts, claim=Claim(by=by, on=on, action=action, at=at), reopening=None)
 
 
@@ -80,7 +83,8 @@ def attest(facts: Facts, item: Item, *, by: str, note: str, at: datetime) -> Fac
         RefusedError: If the item has a probe: then only its probe can speak for it.
     """
     if item.probe is not None:
-        raise RefusedError(f"{item.id} has a probe: only a passing run can prove it, so resolve and check it")
+        why = _("{item} has a probe: only a passing run can prove it, so resolve and check it")
+        raise RefusedError(why.format(item=item.id))
     return replace(facts, attestation=Attestation(by=by, note=note, at=at, item=item.hash), reopening=None)
 
 
@@ -93,10 +97,11 @@ def waive(facts: Facts, item: Item, *, by: str, why: str, until: date, at: datet
     """
     zone = item.policy.time_zone
     if until < day(at, zone):
-        raise RefusedError(f"{until} is past: a waiver must hold today at least")
+        raise RefusedError(_("{day} is past: a waiver must hold today at least").format(day=until))
     waiver = Waiver(by=by, why=why, until=until, zone=zone, at=at, item=item.hash)
     if self_approved(item, replace(facts, waiver=waiver)):
-        raise RefusedError(f"{by} claimed {item.id} resolved: with four_eyes somebody else has to approve")
+        refusal = _("{name} claimed {item} resolved: with four_eyes somebody else has to approve")
+        raise RefusedError(refusal.format(name=by, item=item.id))
     return replace(facts, waiver=waiver)
 
 
@@ -113,7 +118,7 @@ def tick(facts: Facts, item: Item, step: str) -> Facts:
         RefusedError: If the item has no such step.
     """
     if step not in item.steps:
-        raise RefusedError(f"{item.id} has no step {step!r}")
+        raise RefusedError(_("{item} has no step {step!r}").format(item=item.id, step=step))
     if step in facts.steps:
         return replace(facts, steps=tuple(done for done in facts.steps if done != step))
     return replace(facts, steps=(*facts.steps, step))
@@ -256,13 +261,13 @@ def why_void(item: Item, facts: Facts, now: datetime) -> str:
     if waiver is None:
         return ""
     if not _stands(waiver.at, facts, now):
-        return "it is dated in the future" if waiver.at > now else "the item was reopened since"
+        return _("it is dated in the future") if waiver.at > now else _("the item was reopened since")
     if waiver.item != item.hash:
-        return "the item was edited since"
+        return _("the item was edited since")
     if day(now, waiver.zone) > waiver.until:
-        return "its last day is past"
+        return _("its last day is past")
     if self_approved(item, facts):
-        return "it needs the approval of somebody who did not claim it"
+        return _("it needs the approval of somebody who did not claim it")
     return ""
 
 

@@ -7,6 +7,7 @@ from checklist import lifecycle
 from checklist.book import Book
 from checklist.definition import Checklist
 from checklist.journal import Note, What
+from checklist.language import gettext as _
 from checklist.lifecycle import RefusedError
 from checklist.opening import Clock, Place
 from checklist.status import Facts, Status
@@ -129,11 +130,16 @@ class Marks(Book):
 
 
 def _require(**texts: str) -> None:
-    words = {"by": "who says so (--by)", "action": "what was done", "note": "what was seen", "why": "why"}
+    words = {
+        "by": _("say who says so (--by)"),
+        "action": _("say what was done"),
+        "note": _("say what was seen"),
+        "why": _("say why"),
+    }
     for name, text in texts.items():
         if not text.strip():
-            raise RefusedError(f"say {words[name]}")
+            raise RefusedError(words[name])
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise RefusedError(f"{name}: this is not UTF-8 text") from None
+            raise RefusedError(_("{option}: this is not UTF-8 text").format(option=name)) from None

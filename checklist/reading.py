@@ -5,9 +5,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import NamedTuple, get_args, get_type_hints
 
 import msgspec
+
+from checklist.language import gettext as _
+from checklist.language import marked
 
 MAX_BYTES = 16 * 1024 * 1024
 """Size of the largest checklist or status file that is read: about 40,000 items."""
@@ -43,16 +46,16 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise FileError(path, None, "no such file") from None
+        raise FileError(path, None, _("no such file")) from None
     except OSError as error:
-        raise FileError(path, None, f"cannot be read: {error.strerror}") from None
+        raise FileError(path, None, _("cannot be read: {why}").format(why=error.strerror)) from None
     if len(data) > MAX_BYTES:
-        raise FileError(path, None, f"larger than {MAX_BYTES} bytes")
+        raise FileError(path, None, _("larger than {number} bytes").format(number=MAX_BYTES))
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise FileError(path, line, "not UTF-8 text") from None
+        raise FileError(path, line, _("not UTF-8 text")) from None
 
 
 def parse_toml(text: str, path: Path) -> dict[str, object]:
@@ -69,16 +72,17 @@ def parse_toml(text: str, path: Path) -> dict[str, object]:
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
         what = str(error)[: place.start()] if place else str(error)
         if is_merge_marker(text.splitlines()[line - 1 : line]):
-            raise FileError(path, line, MERGED) from None
-        raise FileError(path, line, f"not valid TOML: {what[:1].lower()}{what[1:]}") from None
+            raise FileError(path, line, _(MERGED)) from None
+        why = f"{what[:1].lower()}{what[1:]}"
+        raise FileError(path, line, _("not valid TOML: {why}").format(why=why)) from None
     except RecursionError:
-        raise FileError(path, None, "not usable TOML: nested too deeply") from None
+        raise FileError(path, None, _("not usable TOML: nested too deeply")) from None
     except ValueError as error:
-        raise FileError(path, None, f"not usable TOML: {error}") from None
+        raise FileError(path, None, _("not usable TOML: {why}").format(why=error)) from None
 
 
-MERGED = "a merge left both sides here: keep one of them"
-"""What is wrong with a file in which git has left the marks of a conflict."""
+MERGED = marked("a merge left both sides here: keep one of them")
+"""What is wrong with a file in which git has left the marks of a conflict; translated where it is shown."""
 
 
 def is_merge_marker(lines: Sequence[str]) -> bool:
@@ -89,33 +93,57 @@ def is_merge_marker(lines: Sequence[str]) -> bool:
 def nearest(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
     """Return a hint at the known word that looks most like this one, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return _("; did you mean {word!r}?").format(word=near[0]) if near else ""
+
+
+def no_item(id_: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    """Say that no item has an id, and which one might be meant."""
+    return _("no item is called {id!r}").format(id=id_) + nearest(id_, known)
 
 
 _WORDS = {
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "date": "a date such as 2026-12-31",
-    "datetime": "a date and time with its UTC offset",
-    "null": "nothing",
+    "str": marked("a text"),
+    "int": marked("a whole number"),
+    "float": marked("a number"),
+    "bool": marked("true or false"),
+    "array": marked("a list"),
+    "object": marked("a table"),
+    "date": marked("a date such as 2026-12-31"),
+    "datetime": marked("a date and time with its UTC offset"),
+    "null": marked("nothing"),
 }
 """What TOML calls the types that a converter speaks of."""
 
 _FORMS = {
-    r"^[0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h|d)$(?!\n)": 'a length of time such as "10s" or "24h"',
-    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": "letters, digits, . _ -",
-    r"\S": "a text that is not empty",
+    r"^[0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h|d)$(?!\n)": marked('a length of time such as "10s" or "24h"'),
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": marked("letters, digits, . _ -"),
+    r"\S": marked("a text that is not empty"),
 }
 """What the forms of texts are called."""
 
 
-def explain(
-    error: msgspec.ValidationError, raw: object, kinds: Mapping[str, type]
-) -> tuple[tuple[str | int, ...], str]:
+class Fault(NamedTuple):
+    """What does not fit, for the person who wrote the file.
+
+    Attributes:
+        path: Where it is.
+        message: What is wrong there.
+        missing: The key that is needed there, if that is what is wrong.
+        named: Whether the message names the key itself.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    missing: str = ""
+    named: bool = False
+
+    def under(self, path: Sequence[str | int]) -> str:
+        """Return the message with the key at a path before it, unless it names the key itself."""
+        keys = [str(part) for part in path if isinstance(part, str)]
+        return self.message if self.named or not keys else f"{'.'.join(keys)}: {self.message}"
+
+
+def explain(error: msgspec.ValidationError, raw: object, kinds: Mapping[str, type]) -> Fault:
     """Turn a validation error into the path it is about and words for the person who wrote the file.
 
     Args:
@@ -123,7 +151,7 @@ def explain(
         raw: What was being converted.
         kinds: The structs that say what is known at the root (under "") and in each of its tables.
     """
-    text, _, place = str(error).replace(" - at `key` in `$", " of a key - at `$").partition(" - at `$")
+    text, _at, place = str(error).replace(" - at `key` in `$", " of a key - at `$").partition(" - at `$")
     path: tuple[str | int, ...] = tuple(
         int(index) if index else key.replace("\\", "")
         for key, index in re.findall(r"\.?([^.\[\]`]+)|\[(\d+)\]", place.rstrip("`").replace("[...]", ""))
@@ -131,44 +159,69 @@ def explain(
     kind = kinds.get(str(path[0]) if path else "", kinds.get(""))
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text):
         known = getattr(kind, "__struct_fields__", ())
-        near = nearest(unknown[1], known) or (f"; there are {', '.join(known)}" if known else "")
-        return (*path, unknown[1]), f"unknown key {unknown[1]!r}{near}"
+        there = _("; there are {names}").format(names=", ".join(known)) if known else ""
+        message = _("unknown key {key!r}").format(key=unknown[1]) + (nearest(unknown[1], known) or there)
+        return Fault((*path, unknown[1]), message, named=True)
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
-        return path, f"needs a key {missing[1]!r}"
+        return Fault(path, needs(missing[1]), missing[1])
     # Which entry of a table it is, the converter does not say.
     value = None if place.endswith("[...]`") else value_at(raw, path)
-    return path, _expectation(text, value, kind, path)
+    return Fault(path, _expectation(text, value, kind, path))
+
+
+def needs(key: str) -> str:
+    """Say that a key is missing."""
+    return _("needs a key {key!r}").format(key=key)
 
 
 def _expectation(text: str, value: object, kind: object, path: Sequence[str | int]) -> str:
     """Say what was expected, in the words of the file."""
-    got = f", got {value!r}" if isinstance(value, str | int | float) else ""
+    got = _got(repr(value)) if isinstance(value, str | int | float) else ""
     if form := re.match(r"Expected `str` matching regex '(.+)'( of a key)?$", text):
-        pattern, subject = form[1].replace("\\\\", "\\"), "every key to be " if form[2] else ""
-        return f"expected {subject}{_FORMS.get(pattern) or f'a text of the form {pattern}'}{got}"
+        pattern = form[1].replace("\\\\", "\\")
+        known = _FORMS.get(pattern)
+        what = _(known) if known else _("a text of the form {pattern}").format(pattern=pattern)
+        said = _("expected every key to be {what}") if form[2] else _("expected {what}")
+        return said.format(what=what) + got
     if text.startswith("Invalid enum value"):
         hints = get_type_hints(kind) if isinstance(kind, type) else {}
         allowed = get_args(hints.get(str(path[-1]))) if path else ()
-        return f"expected one of {', '.join(map(str, allowed))}{got}" if allowed else f"not allowed{got}"
+        said = _("expected one of {words}") if allowed else _("not allowed")
+        return said.format(words=", ".join(map(str, allowed))) + got
     if text.startswith("Invalid RFC3339"):
-        return f"expected {_WORDS['datetime' if 'datetime' in text else 'date']}{got}"
+        kind_word = _WORDS["datetime" if "datetime" in text else "date"]
+        return _("expected {what}").format(what=_(kind_word)) + got
     if types := re.fullmatch(r"Expected `([^`]+)`(, got `.+`)?(.*)", text):
-        words = [_WORDS.get(word, word) for word in types[1].split(" | ") if word != "null"]
-        bound = types[3].replace("of length >= 1", "that is not empty")
+        names = [word for word in types[1].split(" | ") if word != "null"]
         found = re.fullmatch(r", got `(.+)`", types[2] or "")
-        kind_word = _WORDS.get(found[1]) if found else None
-        return f"expected {' or '.join(words)}{bound}" + (got or f", got {kind_word or _type_word(value)}")
+        found_word = _WORDS.get(found[1]) if found else None
+        what = _bounded([_(_WORDS.get(name, name)) for name in names], types[3])
+        return _("expected {what}").format(what=what) + (got or _got(_(found_word or _type_word(value))))
     return text[:1].lower() + text[1:].replace("`", "'")
 
 
+def _bounded(words: Sequence[str], bound: str) -> str:
+    """Say of which kinds a value may be and, where the converter says so, what bounds it."""
+    if bound.strip() == "of length >= 1":
+        return _("{kind} that is not empty").format(kind=_either(words))
+    return f"{_either(words)}{bound}"
+
+
+def _either(words: Sequence[str]) -> str:
+    first, *others = words
+    for other in others:
+        first = _("{one} or {other}").format(one=first, other=other)
+    return first
+
+
+def _got(what: str) -> str:
+    return _(", got {what}").format(what=what)
+
+
 def _type_word(value: object) -> str:
-    return "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "something else"
-
-
-def keyed(path: Sequence[str | int], message: str) -> str:
-    """Name the key before the message, unless the message names it itself."""
-    keys = [str(part) for part in path if isinstance(part, str)]
-    return message if not keys or message.startswith("unknown key") else f"{'.'.join(keys)}: {message}"
+    if isinstance(value, list):
+        return _WORDS["array"]
+    return _WORDS["object"] if isinstance(value, dict) else marked("something else")
 
 
 def value_at(raw: object, path: Sequence[str | int]) -> object:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from checklist.language import gettext as _
 from checklist.lifecycle import RefusedError, State
-from checklist.reading import nearest
+from checklist.reading import nearest, no_item
 from checklist.reports.status_report import ItemReport
 
 
@@ -34,20 +35,20 @@ def select(items: Iterable[ItemReport], selection: Selection) -> tuple[ItemRepor
     known = tuple(items)
     for wanted in selection.ids:
         if wanted not in (names := [item.id for item in known]):
-            raise RefusedError(f"no item is called {wanted!r}{nearest(wanted, names)}")
-    _refuse_unknown("item is called", selection.only, {item.id for item in known})
-    _refuse_unknown("section is called", selection.sections, {item.section for item in known})
-    _refuse_unknown("item is owned by", selection.owners, {item.owner for item in known})
+            raise RefusedError(no_item(wanted, names))
+    _refuse_unknown(_("no item is called {id!r}"), selection.only, {item.id for item in known})
+    _refuse_unknown(_("no section is called {id!r}"), selection.sections, {item.section for item in known})
+    _refuse_unknown(_("no item is owned by {id!r}"), selection.owners, {item.owner for item in known})
     chosen = tuple(item for item in known if _is_meant(item, selection))
     if not chosen:
-        raise RefusedError("no item is in this selection")
+        raise RefusedError(_("no item is in this selection"))
     return chosen
 
 
-def _refuse_unknown(what: str, patterns: tuple[str, ...], known: set[str]) -> None:
+def _refuse_unknown(refusal: str, patterns: tuple[str, ...], known: set[str]) -> None:
     for pattern in patterns:
         if not any(_matches(name, (pattern,)) for name in known):
-            raise RefusedError(f"no {what} {pattern!r}{nearest(pattern, sorted(known))}")
+            raise RefusedError(refusal.format(id=pattern) + nearest(pattern, sorted(known)))
 
 
 def _is_meant(item: ItemReport, selection: Selection) -> bool:

@@ -16,6 +16,7 @@ from checklist import definition, lifecycle
 from checklist.definition import Binding, Checklist, Item
 from checklist.events import CheckEnded, CheckStarted, Ended, Started
 from checklist.journal import Note
+from checklist.language import gettext as _
 from checklist.lifecycle import GREEN, RefusedError
 from checklist.marks import Marks
 from checklist.opening import Clock, Place, open_store
@@ -85,12 +86,13 @@ class Session(Marks):
         self.writable()
         entry = self.item(item)
         if entry.probe is None:
-            raise RefusedError(f"{item} is manual: it has no probe to run")
+            raise RefusedError(_("{item} is manual: it has no probe to run").format(item=item))
         if item in self.running:
-            raise RefusedError(f"{item} is running already")
+            raise RefusedError(_("{item} is running already").format(item=item))
         states = self.states()
         if closed := [parent for parent in entry.after if states[parent] not in GREEN]:
-            raise RefusedError(f"{item} waits for {', '.join(closed)}: its probe would tell nothing yet")
+            why = _("{item} waits for {items}: its probe would tell nothing yet")
+            raise RefusedError(why.format(item=item, items=", ".join(closed)))
         run = run or _new_run()
         self.running[item] = run
         task = self._tasks[item] = asyncio.create_task(self._look(entry, entry.probe, run))
@@ -161,9 +163,9 @@ class Session(Marks):
         """
         self.writable()
         if self._check is not None:
-            raise RefusedError("a check is running already")
+            raise RefusedError(_("a check is running already"))
         if resume and items is not None:
-            raise RefusedError("only a whole final check can be gone on with, not a choice of items")
+            raise RefusedError(_("only a whole final check can be gone on with, not a choice of items"))
         chosen = None if items is None else list(items)
         task = self._check = asyncio.create_task(self._check_items(chosen, resume=resume))
         try:
@@ -247,7 +249,7 @@ class Session(Marks):
         stopped = self.unfinished()
         if stopped is None:
             raise RefusedError(
-                "there is no final check to go on with: none was stopped, or all has changed since"
+                _("there is no final check to go on with: none was stopped, or all has changed since")
             )
         return stopped.run, stopped.started_at, self.seen_by(stopped.run)
 
@@ -303,8 +305,8 @@ class Session(Marks):
         try:
             return await in_thread(save)
         except OSError as error:
-            why = error.strerror or error
-            raise StoreError(f"the final check does not count: its record was not saved: {why}") from None
+            why = _("the final check does not count: its record was not saved: {why}")
+            raise StoreError(why.format(why=error.strerror or error)) from None
 
     async def _record(self, item: Item, evidence: Evidence) -> None:
         moment, found = self.clock(), evidence.outcome

@@ -107,7 +107,8 @@ def _refuse_bad(use: str, raw: dict[str, object]) -> None:
     """Tell a wrong call (exit 2) from a probe that could not tell (exit 3)."""
     import msgspec
 
-    from checklist.reading import explain, keyed
+    from checklist.definition import of_probe
+    from checklist.reading import explain
     from probes import registry
     from probes.clean import redact, secrets_of
     from probes.outcome import CannotTell
@@ -121,7 +122,7 @@ def _refuse_bad(use: str, raw: dict[str, object]) -> None:
     except (registry.ProbeNotFoundError, registry.BrokenProbeError) as error:
         refuse(str(error))
     except msgspec.ValidationError as error:
-        path, message = explain(error, expanded.values, {"": kind})
-        refuse(redact(f"probe {use}: {keyed(path, message)}", secrets_of(expanded.read)))
+        fault = explain(error, expanded.values, {"": kind})
+        refuse(redact(of_probe(use, fault.under(fault.path)), secrets_of(expanded.read)))
     except CannotTell:
         pass  # an unset variable is the probe's own doubt: unknown, config

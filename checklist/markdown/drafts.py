@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from checklist.language import gettext as _
+from checklist.language import marked
 from checklist.markdown.blocks import Block, Line, Piece, box, keyed, reference, source, words
 from checklist.markdown.keys import NOT_TAKEN, item_key
 
@@ -13,10 +15,10 @@ Say = Callable[[int, str], None]
 _LISTS = ("bullet_list", "ordered_list")
 _JOINED = {"cause": "; ", "action taken": "; "}
 _KINDS = {
-    "fence": "a code block",
-    "code_block": "a code block",
-    "blockquote": "a quotation",
-    "html_block": "HTML",
+    "fence": marked("a code block is not taken over: {text!r}"),
+    "code_block": marked("a code block is not taken over: {text!r}"),
+    "blockquote": marked("a quotation is not taken over: {text!r}"),
+    "html_block": marked("HTML is not taken over: {text!r}"),
 }
 QUOTED = 200
 """How many characters of a text a problem repeats."""
@@ -81,10 +83,10 @@ def read_item(entry: Block, section: str, say: Say) -> Draft:
     head, *others = _unwrapped([head, *lines[1:]])
     title, rest = _title(head)
     if title is None:
-        say(entry.line, "an item without a title")
+        say(entry.line, _("an item without a title"))
     if mark == "?":
-        say(entry.line, "a box that is neither [ ] nor [x]: the item is kept open")
-    draft = Draft(head.number, title or "(no title)", section, mark)
+        say(entry.line, _("a box that is neither [ ] nor [x]: the item is kept open"))
+    draft = Draft(head.number, title or _("(no title)"), section, mark)
     if rest:
         draft.notes.append(rest)
     for line in others:
@@ -140,16 +142,16 @@ def _below(draft: Draft, block: Block, say: Say) -> None:
 
 def lost(block: Block, say: Say, kind: str = "") -> None:
     """Report each text of a block that nothing is made of."""
-    kind = kind or _KINDS.get(block.kind, "this")
+    kind = kind or _KINDS.get(block.kind, marked("this is not taken over: {text!r}"))
     for part in block.children:
         lost(part, say, kind)
     for line in block.text:
         if text := words(line.pieces):
-            say(line.number, f"{kind} is not taken over: {text[:QUOTED]!r}")
+            say(line.number, _(kind).format(text=text[:QUOTED]))
     for index, text in enumerate(block.content.splitlines()):
         if text.strip():
             number = block.line + index + (block.kind == "fence")
-            say(number, f"{kind} is not taken over: {text.strip()[:QUOTED]!r}")
+            say(number, _(kind).format(text=text.strip()[:QUOTED]))
 
 
 def _entry(draft: Draft, entry: Block, say: Say, *, ordered: bool) -> None:
@@ -178,13 +180,14 @@ def _step(draft: Draft, entry: Block, say: Say) -> None:
     mark, head = (box(lines[0]) if lines else None) or (" ", lines[0] if lines else Line(entry.line, ()))
     text = words([piece for line in (head, *lines[1:]) for piece in (*line.pieces, Piece(" "))])
     if text is None:
-        say(entry.line, "a step without a text")
+        say(entry.line, _("a step without a text"))
     elif text in draft.steps:
-        say(entry.line, f"the step {text!r} stands here twice")
+        say(entry.line, _("the step {text!r} stands here twice").format(text=text))
     else:
         draft.steps[text] = mark == "x"
         if mark in "~?":
-            say(entry.line, f"the box of the step {text!r} is neither [ ] nor [x]: it is not ticked")
+            message = _("the box of the step {text!r} is neither [ ] nor [x]: it is not ticked")
+            say(entry.line, message.format(text=text))
     for block in entry.children[1 if lines else 0 :]:
         if is_list(block):
             for part in block.children:
@@ -198,7 +201,7 @@ def _say_of(draft: Draft, line: Line, nested: Sequence[Block], say: Say) -> None
     found = keyed(line)
     key = item_key(found[0]) if found else None
     if found and key in NOT_TAKEN:
-        say(line.number, NOT_TAKEN[key])
+        say(line.number, _(NOT_TAKEN[key]))
     elif found and key in ("steps", "links", "notes"):
         _many(draft, key, _Said(line.number, found[2], nested), say)
     elif found and key:
@@ -248,7 +251,7 @@ def _many(draft: Draft, key: str, said: _Said, say: Say) -> None:
     own = reference(said.value) or words(said.value)
     if key == "steps":
         if own in draft.steps:
-            say(said.line, f"the step {own!r} stands here twice")
+            say(said.line, _("the step {text!r} stands here twice").format(text=own))
         elif own is not None:
             draft.steps[own] = False
         for entry in said.nested:
@@ -259,6 +262,11 @@ def _many(draft: Draft, key: str, said: _Said, say: Say) -> None:
     place.extend(_texts(said.nested, say))
 
 
+def said_twice(key: str, text: str) -> str:
+    """Say that a key stands there again."""
+    return _("{key} is said twice: {text!r} is kept as a note").format(key=key, text=text)
+
+
 def _one(draft: Draft, key: str, said: _Said, say: Say) -> None:
     own = words(said.value)
     if own is not None and key == "probe":
@@ -266,7 +274,7 @@ def _one(draft: Draft, key: str, said: _Said, say: Say) -> None:
     below = _texts(said.nested, say)
     text = _JOINED.get(key, ", ").join(below if own is None else [own, *below])
     if key in draft.values:
-        say(said.line, f"{key} is said twice: {text!r} is kept as a note")
+        say(said.line, said_twice(key, text))
         draft.notes.append(f"{key}: {text}")
     elif own is not None or text:
         draft.values[key] = (text, said.line)

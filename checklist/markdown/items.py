@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from checklist import definition
+from checklist.language import gettext as _
 from checklist.markdown.drafts import Draft, Say
 from checklist.markdown.keys import day
 from checklist.markdown.suggestions import TABLES, Suggestion, suggest
@@ -62,7 +63,7 @@ def build(drafts: Sequence[Draft], path: Path, say: Say, *, by: str, at: datetim
 
 def _probe(draft: Draft, say: Say) -> dict[str, object] | None:
     """Return the probe a draft names; empty where it is to have none, None where nothing is said of one."""
-    text, _ = draft.values.get("probe", ("", 0))
+    text, _line = draft.values.get("probe", ("", 0))
     if not text:
         return None
     if text.casefold() in _MANUAL:
@@ -71,16 +72,23 @@ def _probe(draft: Draft, say: Say) -> dict[str, object] | None:
     try:
         table = parse_toml(f"probe = {text}", Path("probe"))["probe"]
         if not isinstance(table, dict):
-            draft.refuse("probe", say, f'probe: expected a table such as {{ use = "redis" }}, got {text!r}')
+            message = _('expected a table such as {{ use = "redis" }}, got {text!r}').format(text=text)
+            draft.refuse("probe", say, f"probe: {message}")
             return {}
         written = f'{_HEAD}[[items]]\nid = "it"\ntitle = "It"\nprobe = {value(table)}\n'
-        _ = definition.parse(written, Path("probe")).hash
+        _hash = definition.parse(written, Path("probe")).hash
     except (FileError, OverflowError, ValueError) as error:
-        message = error.message.removeprefix("item 'it': ") if isinstance(error, FileError) else str(error)
-        draft.refuse("probe", say, f"this probe cannot be used, so the item is manual: {message}")
+        why = _of_it(error) if isinstance(error, FileError) else str(error)
+        message = _("this probe cannot be used, so the item is manual: {why}")
+        draft.refuse("probe", say, message.format(why=why))
         return {}
     del draft.values["probe"]
     return table
+
+
+def _of_it(error: FileError) -> str:
+    """Return what is wrong with the one item of a trial."""
+    return error.message.removeprefix(definition.about("it", ""))
 
 
 def _suggestion(draft: Draft, table: dict[str, object] | None) -> Suggestion | None:
@@ -92,13 +100,14 @@ def _suggestion(draft: Draft, table: dict[str, object] | None) -> Suggestion | N
 def _probe_lines(table: dict[str, object] | None, suggestion: Suggestion | None) -> Iterator[str]:
     if suggestion is not None:
         yield ""
-        yield comment(
-            f'Suggested, because the item speaks of "{suggestion.word}". Check what it is told, or take'
+        words = _(
+            'Suggested, because the item speaks of "{word}". Check what it is told, or take\n'
+            "it out; `gonogo probe --list` shows what else there is."
         )
-        yield comment("it out; `gonogo probe --list` shows what else there is.")
+        yield from map(comment, words.format(word=suggestion.word).split("\n"))
         table = {"use": suggestion.probe, **TABLES[suggestion.probe]}
     if not table:
-        yield comment("Manual until it has a probe: `gonogo probe --list`")
+        yield comment(_("Manual until it has a probe: `gonogo probe --list`"))
         return
     if suggestion is None:
         yield ""
@@ -119,10 +128,11 @@ def _ids(drafts: Sequence[Draft], suggestions: Sequence[Suggestion | None], say:
         if not wanted:
             names.append(None)
         elif not _ID.fullmatch(wanted):
-            draft.refuse("id", say, f"id: expected letters, digits, . _ - (at most 64), got {wanted!r}")
+            message = _("expected letters, digits, . _ - (at most 64), got {text!r}").format(text=wanted)
+            draft.refuse("id", say, f"id: {message}")
             names.append(None)
         elif wanted in taken:
-            draft.refuse("id", say, f"another item has the id {wanted!r} already")
+            draft.refuse("id", say, _("another item has the id {id!r} already").format(id=wanted))
             names.append(None)
         else:
             names.append(wanted)
@@ -175,7 +185,7 @@ def _after(draft: Draft, names: set[str], say: Say) -> tuple[str, ...]:
     wanted = [part for part in re.split(r"[,\s]+", text) if part]
     for part in wanted:
         if part not in names:
-            say(line, f"after: no item has the id {part!r}")
+            say(line, f"after: {_('no item has the id {id!r}').format(id=part)}")
     return tuple(part for part in wanted if part in names)
 
 
@@ -184,40 +194,45 @@ def _refuse_circle(after: dict[str, tuple[str, ...]], lines_: dict[str, int], pa
         TopologicalSorter(after).prepare()
     except CycleError as error:
         circle = [str(name) for name in reversed(error.args[1])]
-        message = f"after: goes in a circle: {' after '.join(circle)}"
+        message = f"after: {definition.in_a_circle(circle)}"
         raise FileError(path, lines_[circle[0]], message) from None
 
 
 def _day(draft: Draft, name: str, say: Say) -> date | None:
     if name not in draft.values:
         return None
-    text, _ = draft.values[name]
+    text, _line = draft.values[name]
     found = day(text)
     if found is None and text:
-        draft.refuse(name, say, f"{name}: expected a day such as 2025-06-25, got {text!r}")
+        draft.refuse(
+            name, say, f"{name}: {_('expected a day such as 2025-06-25, got {text!r}').format(text=text)}"
+        )
     return found
 
 
 def _claim(draft: Draft, path: Path, say: Say, *, by: str, at: datetime, today: date) -> Claim | None:
     """Return what a ticked box claims. Whatever says resolved without one is reported: it claims nothing."""
     if draft.mark == "~":
-        draft.notes.append("marked as not applicable")
-        say(draft.line, "marked as not applicable ([~]): the item is kept open; waive it, or take it out")
+        draft.notes.append(_("marked as not applicable"))
+        say(draft.line, _("marked as not applicable ([~]): the item is kept open; waive it, or take it out"))
     if draft.mark != "x":
         for name in _RESOLVED:
             if name in draft.values:
-                say(draft.values[name][1], f"{name}: the box is not ticked, so this claims nothing")
+                say(draft.values[name][1], f"{name}: {_('the box is not ticked, so this claims nothing')}")
                 draft.notes.append(f"{name}: {draft.values.pop(name)[0]}")
         return None
     on = _day(draft, "resolved on", say)
     if on is not None and on > today:
-        draft.refuse("resolved on", say, f"resolved on: {on} has not come yet, so this claims nothing")
+        message = _("{day} has not come yet, so this claims nothing").format(day=on)
+        draft.refuse("resolved on", say, f"resolved on: {message}")
         return None
     owner = draft.values.get("owner", ("", 0))[0]
     return Claim(
         by=draft.values.get("resolved by", (owner or by, 0))[0],
         on=on or today,
-        action=draft.values.get("action taken", (f"The box was ticked in {path.name}.", 0))[0],
+        action=draft.values.get(
+            "action taken", (_("The box was ticked in {file}.").format(file=path.name), 0)
+        )[0],
         at=at,
     )
 
@@ -246,6 +261,6 @@ def _checked(draft: Draft, word: str, name: str, say: Say) -> list[str]:
     try:
         definition.parse(f'{_HEAD}[[items]]\nid = "it"\ntitle = "It"\n{line}\n', Path("item"))
     except FileError as error:
-        draft.refuse(word, say, error.message.removeprefix("item 'it': "))
+        draft.refuse(word, say, _of_it(error))
         return []
     return [line]

@@ -3,6 +3,8 @@
 import re
 from datetime import date
 
+from checklist.language import marked
+
 ITEM_KEYS = {
     "cause": ("cause", "suspected cause", "예상 원인", "원인"),
     "owner": ("owner", "담당자", "담당"),
@@ -41,12 +43,14 @@ HEADINGS = {
 """What stands under a heading of these words, where it is no item."""
 
 NOT_TAKEN = {
-    "evidence": "evidence is not taken over: run the probe anew",
-    "waived": "a waiver is not taken over: give it anew",
-    "attested": "an attestation is not taken over: give it anew",
-    "reopened": "a reopening is not taken over: the item is open as it is",
+    "evidence": marked("evidence is not taken over: run the probe anew"),
+    "waived": marked("a waiver is not taken over: give it anew"),
+    "attested": marked("an attestation is not taken over: give it anew"),
+    "reopened": marked("a reopening is not taken over: the item is open as it is"),
 }
-"""What is written for readers alone: whoever vouched for something did not vouch for a Markdown file."""
+"""What is written for readers alone: whoever vouched for something did not vouch for a Markdown file.
+
+Translated where it is shown."""
 
 
 def _plain(word: str) -> str:

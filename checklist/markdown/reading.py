@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from checklist import definition
 from checklist.definition import Checklist
+from checklist.language import gettext as _
 from checklist.markdown.blocks import (
     Block,
     Line,
@@ -21,7 +22,17 @@ from checklist.markdown.blocks import (
     reference,
     words,
 )
-from checklist.markdown.drafts import QUOTED, Draft, Say, first, has_item_keys, is_list, lost, read_item
+from checklist.markdown.drafts import (
+    QUOTED,
+    Draft,
+    Say,
+    first,
+    has_item_keys,
+    is_list,
+    lost,
+    read_item,
+    said_twice,
+)
 from checklist.markdown.items import Built, build
 from checklist.markdown.keys import head_key, item_key, place, truth
 from checklist.markdown.toml_text import comment, lines, scalar, string, value
@@ -93,22 +104,21 @@ def read(text: str, path: Path, *, by: str, at: datetime) -> Imported:
     """
     text = scalar(text).removeprefix("\ufeff")
     if len(text.encode()) > MAX_BYTES:
-        raise FileError(path, None, f"larger than {MAX_BYTES} bytes")
+        raise FileError(path, None, _("larger than {number} bytes").format(number=MAX_BYTES))
     sheet = _Sheet()
     text = _without_front_matter(text, sheet.say)
     try:
         blocks, references = parse(text)
     except TooDeepError as error:
-        raise FileError(path, error.line, "nested too deeply") from None
+        raise FileError(path, error.line, _("nested too deeply")) from None
     for block in blocks:
         _block(sheet, block)
     for one in references:
         if one.target:
             sheet.links.append(f"{one.title}: {one.target}" if one.title.strip() else one.target)
     if not sheet.drafts:
-        raise FileError(
-            path, None, 'no items: a list of boxes such as "- [ ] **The cache is well**" is expected'
-        )
+        message = _('no items: a list of boxes such as "- [ ] **The cache is well**" is expected')
+        raise FileError(path, None, message)
     title = sheet.title or path.stem.strip() or "Checklist"
     zone = sheet.head.get("time zone", "UTC")
     _tell_apart(sheet.drafts)
@@ -130,7 +140,8 @@ def _without_front_matter(text: str, say: Say) -> str:
         return text
     for number, line in enumerate(found[0].rstrip().split("\n")[1:-1], 2):
         if line.strip():
-            say(number, f"front matter is not taken over: {line.strip()[:QUOTED]!r}")
+            words = _("front matter is not taken over: {text!r}")
+            say(number, words.format(text=line.strip()[:QUOTED]))
     return "\n" * found[0].count("\n") + text[found.end() :]
 
 
@@ -176,7 +187,7 @@ def _line(sheet: _Sheet, line: Line) -> None:
     elif sheet.place == "notes" and (text := words(line.pieces)):
         sheet.notes.append(text)
     elif text := words(line.pieces):
-        sheet.say(line.number, f"has no place in a checklist: {text[:QUOTED]!r}")
+        sheet.say(line.number, _no_place(text))
 
 
 def _entry(sheet: _Sheet, entry: Block, section: str, *, ordered: bool) -> None:
@@ -188,7 +199,7 @@ def _entry(sheet: _Sheet, entry: Block, section: str, *, ordered: bool) -> None:
         draft.above = sheet.above[-2][1] if section == sheet.section and len(sheet.above) > 1 else ""
         sheet.drafts.append(draft)
         if not boxed:
-            sheet.say(entry.line, "an item without a box: it is open")
+            sheet.say(entry.line, _("an item without a box: it is open"))
         return
     nested = [part for block in entry.children if is_list(block) for part in block.children]
     if any(_holds_items(part) for part in nested):
@@ -228,21 +239,27 @@ def _plain(sheet: _Sheet, entry: Block, own: Sequence[Line], *, ordered: bool) -
     elif ordered:
         sheet.plan.append(text)
     elif found and item_key(found[0]):
-        sheet.say(entry.line, f"belongs to an item, but stands outside of one: {text[:QUOTED]!r}")
+        message = _("belongs to an item, but stands outside of one: {text!r}")
+        sheet.say(entry.line, message.format(text=text[:QUOTED]))
     elif found and found[1]:
         sheet.notes.append(text)
     else:
-        sheet.say(entry.line, f"has no place in a checklist: {text[:QUOTED]!r}")
+        sheet.say(entry.line, _no_place(text))
+
+
+def _no_place(text: str) -> str:
+    return _("has no place in a checklist: {text!r}").format(text=text[:QUOTED])
 
 
 def _head(sheet: _Sheet, word: str, text: str, line: int) -> None:
     key = head_key(word) or word
     if key in sheet.head:
-        sheet.say(line, f"{key} is said twice: {text!r} is kept as a note")
+        sheet.say(line, said_twice(key, text))
     elif key == "time zone" and not is_zone(text):
-        sheet.say(line, f'time zone: expected a name such as "Asia/Seoul", got {text!r}')
+        message = _('expected the name of a time zone such as "Asia/Seoul", got {text!r}')
+        sheet.say(line, f"{key}: {message.format(text=text)}")
     elif key == "four eyes" and truth(text) is None:
-        sheet.say(line, f"four eyes: expected yes or no, got {text!r}")
+        sheet.say(line, f"{key}: {_('expected yes or no, got {text!r}').format(text=text)}")
     else:
         sheet.head[key] = text
         return
@@ -252,7 +269,7 @@ def _head(sheet: _Sheet, word: str, text: str, line: int) -> None:
 def _toml(sheet: _Sheet, title: str, path: Path, built: Sequence[Built]) -> str:
     head = sheet.head
     written = [
-        comment(f"Made from {path.name} by gonogo import."),
+        comment(_("Made from {file} by gonogo import.").format(file=path.name)),
         "",
         "[checklist]",
         f"title = {string(title)}",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from checklist.definition import Binding, Checklist, Item
+from checklist.language import gettext as _
 from checklist.lifecycle import GREEN, State, states
 from checklist.markdown.blocks import code_span
 from checklist.markdown.toml_text import UNSEEN, scalar, string, value
@@ -107,15 +108,23 @@ def _claim(facts: Facts) -> Iterator[str]:
 def _words(facts: Facts) -> Iterator[str]:
     """Tell readers what is known beyond the claim."""
     if (waiver := facts.waiver) is not None:
-        yield f"  - waived: until {waiver.until} by {inline(waiver.by)}: {inline(waiver.why)}"
+        words = _("until {day} by {name}: {why}")
+        said = words.format(day=waiver.until, name=inline(waiver.by), why=inline(waiver.why))
+        yield f"  - waived: {said}"
     if (attestation := facts.attestation) is not None:
-        yield f"  - attested: by {inline(attestation.by)}: {inline(attestation.note)}"
+        yield f"  - attested: {_by(attestation.by, attestation.note)}"
     if (reopening := facts.reopening) is not None:
-        yield f"  - reopened: by {inline(reopening.by)}: {inline(reopening.why)}"
+        yield f"  - reopened: {_by(reopening.by, reopening.why)}"
     if facts.evidence is not None:
         found = facts.evidence.outcome
         when = found.started_at.isoformat(sep=" ", timespec="seconds")
-        yield f"  - evidence: {found.verdict} at {when}: {inline(found.summary)}"
+        words = _("{verdict} at {moment}: {summary}")
+        said = words.format(verdict=_(found.verdict), moment=when, summary=inline(found.summary))
+        yield f"  - evidence: {said}"
+
+
+def _by(name: str, words: str) -> str:
+    return _("by {name}: {words}").format(name=inline(name), words=inline(words))
 
 
 def _heading(text: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from checklist.language import current
 from probes.clean import strip
 
 Document = TypeVar("Document", bound=msgspec.Struct)
@@ -238,7 +239,7 @@ def to_html(page: Page) -> str:
     """Return a page as one HTML file that loads nothing, runs nothing and can be printed."""
     body = "\n".join(_html(block) for block in page.blocks)
     return f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{current()}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">

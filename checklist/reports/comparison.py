@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 
+from checklist.language import gettext as _
 from checklist.lifecycle import GREEN, State
 from checklist.reports.blocks import harmless
 from checklist.reports.status_report import ItemReport
@@ -120,7 +121,7 @@ def _change(was: ItemReport | None, now: ItemReport | None) -> ItemChange:
 
 def _why(item: ItemReport) -> str:
     if item.state is State.INHIBITED:
-        return f"waits for {', '.join(item.waits_for)}"
+        return _("waits for {items}").format(items=", ".join(item.waits_for))
     found = item.evidence
     return found.summary if found and found.verdict is not Verdict.PASS else ""
 
@@ -174,28 +175,33 @@ def _is_number(value: Figure) -> TypeGuard[float]:
 def sentences(comparison: Comparison) -> tuple[str, ...]:
     """Return a comparison line by line, the worst first; nothing if nothing has changed."""
     comparison = harmless(comparison)
-    lines = [f"{one.item} broke: {one.before} → {_with_reason(one)}" for one in comparison.broke]
-    lines += [f"{one.item} fixed: {one.before} → {one.after}" for one in comparison.fixed]
-    lines += [f"{one.item} changed: {one.before} → {_with_reason(one)}" for one in comparison.changed]
-    lines += [f"{one.item} is new: {_with_reason(one)}" for one in comparison.added]
-    lines += [f"{one.item} is gone: it was {one.before}" for one in comparison.gone]
+    told = (
+        (comparison.broke, _("{item} broke: {before} → {reason}")),
+        (comparison.fixed, _("{item} fixed: {before} → {after}")),
+        (comparison.changed, _("{item} changed: {before} → {reason}")),
+        (comparison.added, _("{item} is new: {reason}")),
+        (comparison.gone, _("{item} is gone: it was {before}")),
+    )
+    lines = [_sentence(words, one) for changes, words in told for one in changes]
     lines += [_movement(one) for one in comparison.moved]
     if comparison.edited:
-        lines.append("the checklist was edited since the check before")
+        lines.append(_("the checklist was edited since the check before"))
     return tuple(lines)
 
 
-def _with_reason(change: ItemChange) -> str:
-    return f"{change.after}: {change.why}" if change.why else f"{change.after}"
+def _sentence(words: str, change: ItemChange) -> str:
+    before, after = (_(state) if state else "" for state in (change.before, change.after))
+    reason = f"{after}: {change.why}" if change.why else after
+    return words.format(item=change.item, before=before, after=after, reason=reason)
 
 
 def _movement(moved: Movement) -> str:
     figures = [_said(value, moved.unit) for value in (moved.before, moved.after)]
-    verdicts = [moved.was.value, moved.verdict.value]
+    verdicts = [_(moved.was), _(moved.verdict)]
     # Two alike would say that nothing happened.
     pairs = [" → ".join(pair) for pair in (figures, verdicts) if pair[0] != pair[1]]
     return f"{moved.item} {moved.check}: {', '.join(pairs)}"
 
 
 def _said(value: Figure, unit: str | None) -> str:
-    return "nothing" if value is None else figure(value, unit)
+    return _("nothing") if value is None else figure(value, unit)

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable
 
 from checklist.glyphs import UNICODE
+from checklist.language import gettext as _
 from checklist.lifecycle import State
 from checklist.reports.blocks import literal, one_line
 from checklist.reports.status_report import ItemReport
-from checklist.reports.text import said, summary
+from checklist.reports.text import said, summary, waived
 from checklist.reports.view import (
     View,
     age,
@@ -41,15 +42,13 @@ def render(view: View) -> str:
     for section, items in sections(view.report.items).items():
         lines += ["", f"### {prose(section)}", "", *_table(items, view)]
     if view.changes:
-        lines += ["", "### About this check", *_list(map(prose, view.changes))]
+        lines += ["", f"### {_('About this check')}", *_list(map(prose, view.changes))]
     unproven = [item for item in view.report.items if not is_proven(item)]
     if unproven:
-        lines += ["", "### Not proven"]
+        lines += ["", f"### {_('Not proven')}"]
         for item in unproven:
-            lines += [
-                "",
-                f"#### {UNICODE.states[item.state]} {item.state}: {prose(f'{item.id}: {item.title}')}",
-            ]
+            state = f"{UNICODE.states[item.state]} {_(item.state)}"
+            lines += ["", f"#### {state}: {prose(f'{item.id}: {item.title}')}"]
             lines += _list([*map(prose, said(item)), *map(code, found(item, view.now))])
     return _within_room(lines)
 
@@ -73,11 +72,11 @@ def _list(entries: Iterable[str]) -> list[str]:
 
 
 def _table(items: list[ItemReport], view: View) -> list[str]:
-    lines = ["| State | Item | Title | Owner | Due | Evidence |", "| --- | --- | --- | --- | --- | --- |"]
+    heads = (_("State"), _("Item"), _("Title"), _("Owner"), _("Due"), _("Evidence"))
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for item in items:
-        state = f"{UNICODE.states[item.state]} {item.state}" + (
-            ", advisory" if item.severity == "advisory" else ""
-        )
+        state = f"{UNICODE.states[item.state]} {_(item.state)}"
+        state += f", {_('advisory')}" if item.severity == "advisory" else ""
         cells = (item.id, item.title, item.owner, due(item), _proof(item, view))
         lines.append(f"| {state} | {' | '.join(map(prose, cells))} |")
     return lines
@@ -86,14 +85,15 @@ def _table(items: list[ItemReport], view: View) -> list[str]:
 def _proof(item: ItemReport, view: View) -> str:
     """Return what an item rests on, in a line."""
     if item.state is State.WAIVED and item.waiver:
-        return f"waived until {item.waiver.until} by {item.waiver.by}: {item.waiver.why}"
+        return waived(item.waiver)
     if item.attestation:
         when = age(item.attestation.at, view.now)
-        return f"attested by {item.attestation.by}, {when}: {item.attestation.note}"
+        words = _("attested by {name}, {age}: {note}")
+        return words.format(name=item.attestation.by, age=when, note=item.attestation.note)
     if item.evidence:
         when = age(item.evidence.started_at, view.now)
-        return f"{item.evidence.verdict}, {when}: {item.evidence.summary}"
-    return "never run" if item.probe else "manual"
+        return f"{_(item.evidence.verdict)}, {when}: {item.evidence.summary}"
+    return _("never run") if item.probe else _("manual")
 
 
 def _within_room(lines: list[str]) -> str:
@@ -102,7 +102,8 @@ def _within_room(lines: list[str]) -> str:
     for written in lines:
         room -= len(written) + 1
         if room < 0:
-            kept += ["", f"{len(lines) - len(kept)} more lines are left out: a comment has no room for them."]
+            words = _("{number} more lines are left out: a comment has no room for them.")
+            kept += ["", words.format(number=len(lines) - len(kept))]
             break
         kept.append(written)
     return "\n".join(kept) + "\n"

@@ -4,6 +4,7 @@ The form is that of the Monitoring Plugins Development Guidelines: text, `|`, an
 `label=value[unit];warn;crit;min;max` separated by spaces. Ages are in seconds, `days_late` in days.
 """
 
+from checklist.language import gettext as _
 from checklist.lifecycle import State
 from checklist.reports.blocks import one_line
 from checklist.reports.view import View, held, verdict
@@ -22,11 +23,11 @@ def render(view: View) -> str:
     """Return the report as the output of a Nagios plugin."""
     words = [f"GONOGO {_WORDS.get(view.code, 'UNKNOWN')}: {verdict(view)}"]
     if holds := held(view):
-        more = f" (and {len(holds) - 1} more)" if holds[1:] else ""
+        more = _(" (and {number} more)").format(number=len(holds) - 1) if holds[1:] else ""
         words.append(_cut(holds[0].line, _ROOM["reason"]) + more)
     waived = [item.id for item in view.report.items if item.state is State.WAIVED]
     if waived:
-        words.append(_cut(f"waived: {', '.join(waived)}", _ROOM["waived"]))
+        words.append(_cut(_("waived: {items}").format(items=", ".join(waived)), _ROOM["waived"]))
     return f"{', '.join(words)} | {' '.join(_figures(view))}\n"
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from checklist.gate import Gate
 from checklist.journal import last_record
+from checklist.language import gettext as _
 from checklist.reading import FileError
 from checklist.reports.blocks import one_line
 from checklist.reports.comparison import Comparison, compare
@@ -162,7 +163,8 @@ def newest(folder: Path, journal: Path) -> Path | None:
     """
     name = last_record(journal)
     if name and not _NAME.fullmatch(name):
-        raise FileError(journal, None, f"{one_line(name)!r} is no name of a readiness check")
+        message = _("{name!r} is no name of a readiness check").format(name=one_line(name))
+        raise FileError(journal, None, message)
     return folder / "reports" / name if name else None
 
 
@@ -175,19 +177,21 @@ def read(path: Path) -> ReadinessCheck:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise FileError(path, None, "no such file") from None
+        raise FileError(path, None, _("no such file")) from None
     except OSError as error:
-        raise FileError(path, None, f"cannot be read: {error.strerror}") from None
+        raise FileError(path, None, _("cannot be read: {why}").format(why=error.strerror)) from None
     try:
         return msgspec.json.decode(data, type=ReadinessCheck)
     except msgspec.ValidationError as error:
-        raise FileError(path, None, f"not a readiness check: {one_line(str(error))}") from None
+        message = _("not a readiness check: {why}").format(why=one_line(str(error)))
+        raise FileError(path, None, message) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         place = re.search(r"\(byte ([0-9]+)\)", str(error))
         line = data.count(b"\n", 0, int(place[1])) + 1 if place else None
-        raise FileError(path, line, f"not valid JSON: {one_line(str(error))}") from None
+        message = _("not valid JSON: {why}").format(why=one_line(str(error)))
+        raise FileError(path, line, message) from None
     except RecursionError:
-        raise FileError(path, None, "not a readiness check: nested too deeply") from None
+        raise FileError(path, None, _("not a readiness check: nested too deeply")) from None
 
 
 def compared(record: ReadinessCheck, folder: Path, journal: Path) -> ReadinessCheck:
@@ -200,6 +204,7 @@ def compared(record: ReadinessCheck, folder: Path, journal: Path) -> ReadinessCh
         changes = compare(read(path), record, path.name) if path else None
     except FileError as error:
         place = f"{error.path.name}:{error.line}" if error.line else error.path.name
-        problem = one_line(f"not compared with the check before: {place}: {error.message}")
+        words = _("not compared with the check before: {place}: {why}")
+        problem = one_line(words.format(place=place, why=error.message))
         return msgspec.structs.replace(record, changes=None, problem=problem)
     return msgspec.structs.replace(record, changes=changes, problem="")

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from checklist import durable
+from checklist.language import gettext as _
 from checklist.reports.blocks import rewritten, to_html, to_markdown
 from checklist.reports.pages import readiness_page, resolution_page
 from checklist.reports.readiness import ReadinessCheck
@@ -64,7 +65,7 @@ def save(document: ReadinessCheck | ResolutionReport, folder: Path) -> Path:
         with contextlib.suppress(FileExistsError):
             _create(path, files)
             return path
-    raise FileExistsError(f"{reports}: a thousand records of the same second")
+    raise FileExistsError(_("{folder}: a thousand records of the same second").format(folder=reports))
 
 
 def remove(path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from unicodedata import east_asian_width
 
 from checklist.glyphs import glyphs
 from checklist.journal import Entry
+from checklist.language import gettext as _
+from checklist.language import ngettext
 from checklist.lifecycle import State, counts
 from checklist.reports.status_report import ItemReport, StatusReport
+from checklist.status import Waiver
 from probes.figures import size
 from probes.outcome import Check, Figure, Outcome, Verdict
 
@@ -30,14 +34,22 @@ def status(
     if changes:
         lines += ["", *(f"  {change}" for change in changes)]
     section = ""
+    room = max(_cells(_(state)) for state in State)
     width = max((len(item.id) for item in report.items), default=0)
     for item in report.items:
         if item.section != section:
             section = item.section
             lines += ["", section]
-        lines.append(f"  {glyphs().states[item.state]} {item.id:<{width}}  {item.state:<9}  {item.title}")
+        word = _(item.state)
+        state = f"{glyphs().states[item.state]} {item.id:<{width}}  {word}{' ' * (room - _cells(word))}"
+        lines.append(f"  {state}  {item.title}")
         lines += [f"    {' ' * width}  {detail}" for detail in _details(item, now)]
     return _lines([*lines, "", summary(report)])
+
+
+def _cells(text: str) -> int:
+    """Return how many cells of a terminal a text of ours takes."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _lines(lines: Iterable[str]) -> str:
@@ -49,14 +61,14 @@ def summary(report: StatusReport) -> str:
     """Return one line that counts: "7 items: 5 resolved, 2 open, none verified, 1 late"."""
     late = sum(item.overdue for item in report.items)
     counted = tally(counts({item.id: item.state for item in report.items}))
-    return f"{counted}, {late} late" if late else counted
+    return _("{counted}, {number} late").format(counted=counted, number=late) if late else counted
 
 
 def tally(found: Mapping[State, int]) -> str:
     """Return how many items there are, and in which states: "7 items: 5 resolved, 2 open, none verified"."""
-    parts = [f"{number} {state}" for state, number in found.items()]
+    parts = [_("{number} {state}").format(number=number, state=_(state)) for state, number in found.items()]
     if State.VERIFIED not in found:
-        parts.append("none verified")
+        parts.append(_("none verified"))
     return f"{items(sum(found.values()))}: {', '.join(parts)}"
 
 
@@ -64,43 +76,54 @@ def said(item: ItemReport) -> list[str]:
     """Return what people said about an item, a line each."""
     lines = []
     if item.claim:
-        lines.append(f"resolved by {item.claim.by} on {item.claim.on}: {item.claim.action}")
+        words = _("resolved by {name} on {day}: {action}")
+        lines.append(words.format(name=item.claim.by, day=item.claim.on, action=item.claim.action))
     if item.attestation:
-        lines.append(f"attested by {item.attestation.by}: {item.attestation.note}")
+        words = _("attested by {name}: {note}")
+        lines.append(words.format(name=item.attestation.by, note=item.attestation.note))
     if item.waiver:
-        why = f"{item.waiver.why}{void(item.waiver_void)}"
-        lines.append(f"waived by {item.waiver.by} until {item.waiver.until}: {why}")
+        words = _("waived by {name} until {day}: {why}")
+        line = words.format(name=item.waiver.by, day=item.waiver.until, why=item.waiver.why)
+        lines.append(line + void(item.waiver_void))
     if item.reopening:
-        lines.append(f"reopened by {item.reopening.by}: {item.reopening.why}")
+        words = _("reopened by {name}: {why}")
+        lines.append(words.format(name=item.reopening.by, why=item.reopening.why))
     return lines
+
+
+def waived(waiver: Waiver) -> str:
+    """Return until when an item is waived, by whom and why."""
+    words = _("waived until {day} by {name}: {why}")
+    return words.format(day=waiver.until, name=waiver.by, why=waiver.why)
 
 
 def void(why: str) -> str:
     """Return what stands behind a waiver that does not hold; nothing if it does."""
-    return f" (does not hold: {why})" if why else ""
+    return _(" (does not hold: {why})").format(why=why) if why else ""
 
 
 def _details(item: ItemReport, now: datetime) -> list[str]:
     lines = said(item)
     if item.due and item.overdue:
-        lines.append(f"due {item.due}, {days(item.days_late)} late")
+        lines.append(_("due {day}, {days} late").format(day=item.due, days=days(item.days_late)))
     elif item.due:
-        lines.append(f"due {item.due}")
+        lines.append(_("due {day}").format(day=item.due))
     if item.evidence:
         age = ago((now - item.evidence.started_at).total_seconds())
-        before = f", before it was {item.state}" if item.outdated else ""
-        lines.append(f"{item.evidence.verdict}, {age}{before}: {item.evidence.summary}")
+        head = f"{_(item.evidence.verdict)}, {age}"
+        if item.outdated:
+            words = _("{verdict}, {age}, before it was {state}")
+            head = words.format(verdict=_(item.evidence.verdict), age=age, state=_(item.state))
+        lines.append(f"{head}: {item.evidence.summary}")
         lines += advice(item)
     return lines
 
 
 def outcome(found: Outcome, name: str | None = None) -> str:
     """Return an outcome with its evidence line by line, under the name of the item or else of the probe."""
-    reason = f" ({found.reason})" if found.reason else ""
-    head = (
-        f"{glyphs().verdicts[found.verdict]} {name or found.probe}: {found.verdict}{reason}: {found.summary}"
-    )
-    lines = [head, *(f"  {line}" for line in hint(found.hint))]
+    reason = f" ({_(found.reason)})" if found.reason else ""
+    head = f"{glyphs().verdicts[found.verdict]} {name or found.probe}: {_(found.verdict)}{reason}"
+    lines = [f"{head}: {found.summary}", *(f"  {line}" for line in hint(found.hint))]
     for check in found.checks:
         lines.append(f"  {glyphs().verdicts[check.verdict]} {check_line(check)}")
         if check.hint != found.hint:
@@ -139,7 +162,7 @@ def entry(line: Entry) -> str:
     about = f"{line.item} " if line.item else ""
     lines = [f"{line.number:>4}  {line.at:%Y-%m-%d %H:%M:%S%z}  {line.by or '?'}  {about}{_happened(line)}"]
     if line.edited:
-        lines.insert(0, "      before this, something other than gonogo changed the status")
+        lines.insert(0, f"      {_('before this, something other than gonogo changed the status')}")
     return _lines(lines)
 
 
@@ -149,16 +172,23 @@ def event(line: Entry) -> str:
 
 
 def _happened(line: Entry) -> str:
-    what = " ".join(part for part in (line.what, line.data.get("verdict", "")) if part)
-    data = [value for key, value in line.data.items() if key not in _FOUND and value]
+    what = " ".join(_(part) for part in (line.what, line.data.get("verdict", "")) if part)
+    data = [datum(key, value) for key, value in line.data.items() if key not in _FOUND and value]
     details = f" ({', '.join(data)})" if data else ""
     return f"{what}{details}: {line.why}" if line.why else f"{what}{details}"
 
 
+def datum(name: str, value: str) -> str:
+    """Return what the journal keeps under a name, for people: some of it is a word of ours."""
+    return _(value) if name in {"verdict", "reason", "mark"} and value else value
+
+
 def _not_run(item: ItemReport) -> str:
     if item.probe is None:
-        return f"{item.state}: manual, so there is nothing to run"
-    return f"not run: waits for {', '.join(item.waits_for)}" if item.waits_for else "not run"
+        return _("{state}: manual, so there is nothing to run").format(state=_(item.state))
+    if item.waits_for:
+        return _("not run: waits for {items}").format(items=", ".join(item.waits_for))
+    return _("not run")
 
 
 def check_line(check: Check) -> str:
@@ -167,7 +197,7 @@ def check_line(check: Check) -> str:
     if check.observed is not None:
         line += f"  {figure(check.observed, check.unit)}"
         if check.limit is not None:
-            line += f" (limit {figure(check.limit, check.unit)})"
+            line += _(" (limit {figure})").format(figure=figure(check.limit, check.unit))
     return f"{line}  {check.message}" if check.message else line
 
 
@@ -188,26 +218,30 @@ _SKEW = 60
 def ago(seconds: float) -> str:
     """Return an age in its largest unit: "just now", "3 min ago", "5 h ago", "2 d ago"."""
     if seconds < -_SKEW:
-        return "dated in the future"
-    age = short_ago(seconds)
-    if age == "now":
-        return "just now"
-    return f"{age[:-1]} {({'m': 'min'}).get(age[-1], age[-1])} ago"
+        return _("dated in the future")
+    unit, number = _in_largest_unit(seconds)
+    words = {"d": _("{number} d ago"), "h": _("{number} h ago"), "m": _("{number} min ago")}
+    return words[unit].format(number=number) if unit else _("just now")
 
 
 def short_ago(seconds: float) -> str:
     """Return an age in few cells: "now" up to a minute, then "3m", "5h", "2d"."""
+    unit, number = _in_largest_unit(seconds)
+    return f"{number}{unit}" if unit else _("now")
+
+
+def _in_largest_unit(seconds: float) -> tuple[str, int]:
     for unit, length, least in (("d", 86_400, 2), ("h", 3_600, 2), ("m", 60, 1)):
         if seconds >= least * length:
-            return f"{int(seconds // length)}{unit}"
-    return "now"
+            return unit, int(seconds // length)
+    return "", 0
 
 
 def items(number: int) -> str:
     """Return a number of items in words."""
-    return f"{number} item" if number == 1 else f"{number} items"
+    return ngettext("{number} item", "{number} items", number).format(number=number)
 
 
 def days(number: int) -> str:
     """Return a number of days in words."""
-    return f"{number} day" if number == 1 else f"{number} days"
+    return ngettext("{number} day", "{number} days", number).format(number=number)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from checklist.language import gettext as _
 from checklist.lifecycle import MEANING, State
 from checklist.reports import text
 from checklist.reports.status_report import ItemReport, StatusReport
@@ -52,7 +53,7 @@ class Hold(NamedTuple):
 def verdict(view: View) -> str:
     """Return the verdict as it is announced: of the gate with its waivers, or of the chosen items."""
     if view.chosen:
-        return "NOT PROVEN" if view.code else "PROVEN"
+        return _("NOT PROVEN") if view.code else _("PROVEN")
     return view.report.gate.line
 
 
@@ -89,13 +90,13 @@ def _unproven(view: View, known: Iterable[Hold]) -> list[Hold]:
 def _why(item: ItemReport) -> str:
     """Return why an item is not proven, where the gate does not say it."""
     if item.state is State.WAIVED and item.waiver:
-        return f"waived until {item.waiver.until} by {item.waiver.by}: {item.waiver.why}"
+        return text.waived(item.waiver)
     if item.state is State.INHIBITED:
-        return f"inhibited: waits for {', '.join(item.waits_for)}"
+        return _("inhibited: waits for {items}").format(items=", ".join(item.waits_for))
     found = item.evidence
     if item.state in (State.OPEN, State.REOPENED) and found and found.verdict is not Verdict.PASS:
-        return f"{item.state}: {found.verdict}: {found.summary}"
-    return f"{item.state}: {MEANING[item.state]}"
+        return f"{_(item.state)}: {_(found.verdict)}: {found.summary}"
+    return f"{_(item.state)}: {_(MEANING[item.state])}"
 
 
 def sections(items: Iterable[ItemReport]) -> dict[str, list[ItemReport]]:
@@ -123,7 +124,9 @@ def due(item: ItemReport) -> str:
     """Return the last day of an item, and by how much it was missed; empty if it has none."""
     if item.due is None:
         return ""
-    return f"{item.due}, {text.days(item.days_late)} late" if item.overdue else str(item.due)
+    if not item.overdue:
+        return str(item.due)
+    return _("{day}, {days} late").format(day=item.due, days=text.days(item.days_late))
 
 
 def number(figure: Figure) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from checklist.journal import Note
+from checklist.language import gettext as _
 from checklist.status import Status
 
 
@@ -33,10 +34,11 @@ class ConflictError(StoreError):
 
     def __init__(self, item: str, fact: str, theirs: object, meant: object) -> None:
         """Take the fact in dispute, as the other writer left it and as it was to become."""
-        super().__init__(
-            f"{item}: somebody else changed its {fact} meanwhile. It is now {_said(theirs)}; not saved:"
-            f" {_said(meant)}. Look at it, and mark it again if yours should stand."
+        words = _(
+            "{item}: somebody else changed its {fact} meanwhile. It is now {theirs}; not saved: {meant}."
+            " Look at it, and mark it again if yours should stand."
         )
+        super().__init__(words.format(item=item, fact=_(fact), theirs=_said(theirs), meant=_said(meant)))
         self.item = item
         self.fact = fact
 
@@ -44,11 +46,13 @@ class ConflictError(StoreError):
 def _said(fact: object) -> str:
     """Return a fact in a few words."""
     if fact is None or fact == ():
-        return "none"
+        return _("none")
     if isinstance(fact, tuple):
         return ", ".join(map(str, fact))
     said = [getattr(fact, name) for name in ("action", "note", "why") if hasattr(fact, name)]
-    return f'"{said[0]}" by {getattr(fact, "by", "?")}' if said else str(fact)
+    if not said:
+        return str(fact)
+    return _('"{words}" by {name}').format(words=said[0], name=getattr(fact, "by", "?"))
 
 
 class Store(Protocol):

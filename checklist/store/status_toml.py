@@ -8,7 +8,8 @@ from typing import TypeVar
 import msgspec
 import tomli_w
 
-from checklist.reading import FileError, Wrong, explain, parse_toml
+from checklist.language import gettext as _
+from checklist.reading import FileError, Wrong, explain, needs, parse_toml
 from checklist.status import (
     Attestation,
     Claim,
@@ -97,7 +98,7 @@ def format_status(status: Status, words: Mapping[str, str]) -> str:
 
 def _item_table(facts: Facts, state: str) -> dict[str, object]:
     table: dict[str, object] = {"state": state} if state else {}
-    for fact, (_, keys) in _WORDS.items():
+    for fact, (_kind, keys) in _WORDS.items():
         word = getattr(facts, fact)
         if word is not None:
             table |= {key: getattr(word, field) for key, field in keys.items()}
@@ -149,7 +150,8 @@ def _facts(table: dict[str, object], where: tuple[str, ...]) -> Facts:
     if type(day := table.get("resolved_on")) is date:
         # Where only the day is known, evidence proves the claim if it is younger than that day everywhere.
         if day.year >= _LAST_YEAR:
-            raise Wrong((*where, "resolved_on"), f"{day} is not a day on which something was resolved")
+            message = _("{day} is not a day on which something was resolved").format(day=day)
+            raise Wrong((*where, "resolved_on"), message)
         table.setdefault("resolved_at", datetime.combine(day, time.max, _LAST_ZONE))
     given: dict[str, object] = {}
     for fact, (kind, keys) in _WORDS.items():
@@ -157,7 +159,8 @@ def _facts(table: dict[str, object], where: tuple[str, ...]) -> Facts:
             inverse = {field: key for key, field in keys.items()}
             given[fact] = word = _convert(present, kind, where, inverse)
             if isinstance(word, Waiver) and not is_zone(word.zone):
-                raise Wrong((*where, "waived_zone"), f"no time zone {word.zone!r}")
+                message = _("no time zone {name!r}").format(name=word.zone)
+                raise Wrong((*where, "waived_zone"), message)
     if "evidence" in table:
         given["evidence"] = _evidence(table.pop("evidence"), (*where, "evidence"))
     rest = _convert(table, _Rest, where)
@@ -176,8 +179,8 @@ def _convert(raw: object, kind: type[T], where: tuple[str, ...], keys: Mapping[s
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        path, message = explain(error, raw, {"": kind})
-        for field, key in keys.items():
-            message = message.replace(f"{field!r}", f"{key!r}") if "needs a key" in message else message
-        inner = tuple(keys.get(part, part) if isinstance(part, str) else part for part in path)
+        fault = explain(error, raw, {"": kind})
+        missing = fault.missing
+        message = needs(keys.get(missing, missing)) if missing else fault.message
+        inner = tuple(keys.get(part, part) if isinstance(part, str) else part for part in fault.path)
         raise Wrong((*where, *inner), message) from None

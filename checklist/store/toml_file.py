@@ -13,6 +13,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from checklist import durable, journal
+from checklist.language import gettext as _
 from checklist.reading import MAX_BYTES, FileError, read_text
 from checklist.status import Status
 from checklist.store import Change, ConflictError, StoreError
@@ -88,15 +89,17 @@ class TomlFile:
                 status = msgspec.structs.replace(status, journal=line)
                 data = format_status(status, self._state_words(status)).encode()
                 if len(data) > MAX_BYTES:
-                    raise StoreError(f"{self._path}: not saved: it would be too large to be read again")
+                    why = _("not saved: it would be too large to be read again")
+                    raise StoreError(f"{self._path}: {why}")
                 journal.prepare(self._journal, fresh.journal)
                 durable.replace(self._path, data)
                 self._append(line)
                 return status
         except Timeout:
-            raise StoreError(f"{self._path}: another program holds its lock") from None
+            raise StoreError(f"{self._path}: {_('another program holds its lock')}") from None
         except OSError as error:
-            raise StoreError(f"{self._path}: not saved: {error.strerror or error}") from None
+            why = _("not saved: {why}").format(why=error.strerror or error)
+            raise StoreError(f"{self._path}: {why}") from None
 
     def _line(self, change: Change, before: Status, after: Status) -> str:
         return journal.compose(
@@ -112,8 +115,8 @@ class TomlFile:
         try:
             journal.append(self._journal, line)
         except OSError as error:
-            why = error.strerror or error
-            raise StoreError(f"{self._journal}: the change is saved, but not told there yet: {why}") from None
+            words = _("the change is saved, but not told there yet: {why}")
+            raise StoreError(f"{self._journal}: {words.format(why=error.strerror or error)}") from None
 
 
 def journal_path(status: Path) -> Path:
