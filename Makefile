@@ -4,7 +4,7 @@ PYTHON ?= python3
 .PHONY: help run test truth lint lock clean
 
 help:
-	@echo "make run    open the console on checklist.toml"
+	@echo "make run    open the console on a throw-away production that is really broken: gonogo demo"
 	@echo "make test   install what the tests need, then run them all"
 	@echo "make truth  make every state of the table of truth, and print it: state, expected, got"
 	@echo "make lint   formatting, lint, types, import direction"
@@ -12,7 +12,7 @@ help:
 	@echo "make clean  remove what the other targets made"
 
 run: .venv/run.stamp
-	@.venv/bin/gonogo
+	@.venv/bin/gonogo demo
 
 test: .venv/test.stamp .parts/ready.stamp
 	@.venv/bin/python -m pytest --numprocesses auto $(ARGS)

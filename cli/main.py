@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from cli.check import check, status
+from cli.demo.command import demo
 from cli.exits import refuse
 from cli.lists import export, import_
 from cli.marks import attest, reopen, resolve, waive
@@ -60,7 +61,22 @@ def command() -> None:
     """
 
 
-for one in (check, status, resolve, attest, waive, reopen, report, log, probe, import_, export, init, schema):
+for one in (
+    check,
+    status,
+    resolve,
+    attest,
+    waive,
+    reopen,
+    report,
+    log,
+    probe,
+    import_,
+    export,
+    init,
+    schema,
+    demo,
+):
     command.add_command(one)
 
 
