@@ -202,6 +202,12 @@ def source(pieces: Sequence[Piece]) -> str:
     return words(pieces) or ""
 
 
+def command(pieces: Sequence[Piece]) -> str:
+    """Return what a single code span holds, unless that is a TOML string, or what pieces say."""
+    code = source(pieces)
+    return words(pieces) or "" if _TEXT.fullmatch(code) else code
+
+
 def reference(pieces: Sequence[Piece]) -> str | None:
     """Return the label and the target of a link that stands alone, or None."""
     kept = _trimmed(pieces)

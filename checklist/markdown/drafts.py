@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from checklist.language import gettext as _
 from checklist.language import marked
-from checklist.markdown.blocks import Block, Line, Piece, box, keyed, reference, source, words
+from checklist.markdown.blocks import Block, Line, Piece, box, command, keyed, reference, source, words
 from checklist.markdown.keys import NOT_TAKEN, item_key
 
 Say = Callable[[int, str], None]
@@ -271,6 +271,8 @@ def _one(draft: Draft, key: str, said: _Said, say: Say) -> None:
     own = words(said.value)
     if own is not None and key == "probe":
         own = source(said.value)
+    elif own is not None and key == "repair":
+        own = command(said.value)
     below = _texts(said.nested, say)
     text = _JOINED.get(key, ", ").join(below if own is None else [own, *below])
     if key in draft.values:

@@ -250,7 +250,11 @@ def _table(name: str, draft: Draft, after: tuple[str, ...], say: Say) -> list[st
     written += lines("links", tuple(draft.links))
     written += [f"after = {value(after)}"] if after else []
     written += _checked(draft, "fresh for", "fresh_for", say)
-    return [*written, *lines("notes", tuple(draft.notes))]
+    written += lines("notes", tuple(draft.notes))
+    return [
+        *written,
+        *([f"repair = {string(draft.values['repair'][0])}"] if "repair" in draft.values else []),
+    ]
 
 
 def _checked(draft: Draft, word: str, name: str, say: Say) -> list[str]:

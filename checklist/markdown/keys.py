@@ -20,6 +20,7 @@ ITEM_KEYS = {
     "probe": ("probe", "프로브"),
     "links": ("links", "references", "참고", "참고 링크"),
     "notes": ("notes", "비고", "메모"),
+    "repair": ("repair", "복구 명령", "조치 명령"),
     "evidence": ("evidence",),
     "waived": ("waived",),
     "attested": ("attested",),

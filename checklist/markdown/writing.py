@@ -84,6 +84,8 @@ def _item(item: Item, probe: Binding | None, facts: Facts, state: State) -> Iter
     yield from _claim(facts)
     yield from _nested("links", map(_entry, item.links))
     yield from _nested("notes", map(_entry, item.notes))
+    if item.repair:
+        yield f"  - repair: {_command(item.repair)}"
     yield from _words(facts)
 
 
@@ -91,6 +93,12 @@ def _probe(probe: Binding | None) -> str:
     if probe is None:
         return "none"
     return code_span(value({"use": probe.use, **probe.parameters}))
+
+
+def _command(text: str) -> str:
+    """Return a command as it is typed, in a code span; as `inline` where it would not be read back so."""
+    as_it_is = text == scalar(text).strip() and not text.startswith('"') and not UNSEEN.search(text)
+    return code_span(text if as_it_is else string(text))
 
 
 def _nested(key: str, entries: Iterable[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from checklist.gate import Gate
 from checklist.glyphs import UNICODE
 from checklist.language import gettext as _
-from checklist.lifecycle import MEANING, State, counts
+from checklist.lifecycle import GREEN, MEANING, State, counts
 from checklist.reports.blocks import (
     Block,
     Bullets,
@@ -249,6 +249,7 @@ def _evidence(item: ItemReport, digest: str) -> Block:
         said.append((_("Claimed"), words.format(name=claim.by, day=claim.on, action=claim.action)))
     said += _words(item)
     said += [(_("Waits for"), ", ".join(item.waits_for))] if item.state is State.INHIBITED else []
+    said += [(_("Repair"), item.repair)] if item.state not in GREEN else []
     found = item.evidence
     blocks = [*_facts(said), *(_outcome(found, item.run or "", digest) if found else _unseen(item))]
     return Details((_state(item.state), Words(item.id, strong=True), Words(item.title)), tuple(blocks))

@@ -149,6 +149,11 @@ def test_keys_are_known_in_two_languages(keys: str) -> None:
     assert found.problems == ()
 
 
+@pytest.mark.parametrize("keys", ["repair: `sh fix/a_b && *`", "복구 명령: sh fix/a_b && \\*"])
+def test_a_command_is_read_with_and_without_the_marks_of_code(keys: str) -> None:
+    assert below(f"- {keys}").checklist.items[0].repair == "sh fix/a_b && *"
+
+
 def test_a_claim_takes_its_words_from_the_list() -> None:
     said = below("- 완료일: 2025-06-20\n- 완료자: Bob\n- 조치 내용: more disk\n- owner: Ops", "x")
     assert claim(said) == Claim(by="Bob", on=date(2025, 6, 20), action="more disk", at=AT)

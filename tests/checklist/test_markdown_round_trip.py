@@ -154,6 +154,7 @@ def wholes(draw: st.DrawFn) -> tuple[Checklist, Status]:
             steps=tuple(draw(st.lists(SOME, max_size=3, unique=True))),
             links=tuple(draw(st.lists(SOME, max_size=2))),
             notes=tuple(draw(st.lists(SOME, max_size=2))),
+            repair=draw(ANY),
             after=tuple(draw(st.lists(st.sampled_from(before), max_size=2))) if before else (),
             fresh_for=draw(st.sampled_from(["24h", "1.5h", "000m"])),
             probe=draw(PROBES),

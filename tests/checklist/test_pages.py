@@ -66,6 +66,18 @@ def test_a_waiver_that_does_not_hold_says_so_on_both_pages() -> None:
         assert f"| Waived | {said} |" in to_markdown(page).replace("\\", "")
 
 
+def test_what_repairs_an_item_stands_with_it_until_it_is_green() -> None:
+    whole = checklist(item("cache", repair="sh fix/cache"))
+    pages = []
+    for verdict in ("fail", "pass"):
+        status = Status(items={"cache": Facts(evidence=evidence(whole.by_id["cache"], verdict))})
+        report = status_report.build(whole, bound(status, whole), NOW)
+        record = readiness.build(report, run="r", final=False, time=NOW)
+        pages.append(to_markdown(readiness_page(record)).replace("\\", ""))
+    assert "| Repair | sh fix/cache |" in pages[0]
+    assert "Repair" not in pages[1]
+
+
 def test_one_item_is_counted_as_one() -> None:
     assert "1 item: 1 open, none verified." in resolved(Facts(), 0)
 

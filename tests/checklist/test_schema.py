@@ -54,6 +54,7 @@ due = 2025-06-25
 steps = ["one", "two"]
 links = ["x"]
 notes = ["y"]
+repair = "sh mend"
 after = ["nothing"]
 fresh_for = "1.5h"
 [items.probe]
