@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from checklist.language import gettext as _
 from cli.exits import Exit, narrate, of_gate, of_items, refuse
+from cli.help import Command, Option
 from cli.options import (
     FORMATS,
     by_option,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from checklist.session import Session
 
 
-@click.command()
+@click.command(cls=Command)
 @selection_options
 @format_option(*FORMATS)
 @output_option
@@ -70,9 +72,9 @@ def status(*, form: str, output: Path | None, place: "Place", selection: "Select
     sys.exit(code)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("ids", nargs=-1)
-@click.option("--resume", is_flag=True, help="Go on with the final check that was stopped.")
+@click.option("--resume", is_flag=True, help="Go on with the final check that was stopped.", cls=Option)
 @selection_options
 @format_option(*FORMATS)
 @output_option
@@ -107,7 +109,8 @@ def check(
         result = run(session, lambda: session.check(names, resume=resume))
     if result is None:
         resumable = names is None and session.unfinished() is not None
-        interrupted(f"; go on with: gonogo check --resume{meaning(session.place)}" if resumable else "")
+        command = f"gonogo check --resume{meaning(session.place)}"
+        interrupted(_("; go on with: {command}").format(command=command) if resumable else "")
     _finish(session, result, names, form, output)
 
 
@@ -126,8 +129,11 @@ def _finish(
     changes = (result.problem, *changes) if result.problem else changes
     if names is None:
         if not result.final:
-            why = "another one was begun, or the checklist edited, while it ran; or a run of it was stopped"
-            changes = (f"this was no final check: {why}", *changes)
+            why = _(
+                "this was no final check: another one was begun, or the checklist edited, while it ran;"
+                " or a run of it was stopped"
+            )
+            changes = (why, *changes)
         code = of_gate(report)
     else:
         chosen = tuple(item for item in result.items if item.id in names)
@@ -188,11 +194,12 @@ def _narrator() -> "Callable[[Event], None]":
         if isinstance(event, CheckStarted):
             total, done = len(event.items), len(event.done)
             if event.done:
-                narrate(f"going on with the final check {event.run}: {done} of {total} have run already")
+                words = _("going on with the final check {run}: {done} of {total} have run already")
+                narrate(words.format(run=event.run, done=done, total=total))
         elif isinstance(event, Ended) and event.outcome is None:
-            narrate(f"{event.item}: stopped")
+            narrate(_("{item}: stopped").format(item=event.item))
         elif isinstance(event, CheckEnded) and event.record:
-            narrate(f"the record of this final check: {event.record}")
+            narrate(_("the record of this final check: {file}").format(file=event.record))
         elif isinstance(event, Ended) and event.outcome:
             done += 1
             found = event.outcome

@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from checklist.language import gettext as _
+from checklist.language import ngettext
 from cli.exits import narrate, refuse
-from cli.options import DEFAULT, by_option, name_of, output_option, place_options, put
+from cli.help import Command, Option
+from cli.options import DEFAULT, by_option, name_of, not_written, output_option, place_options, put
 
 if TYPE_CHECKING:
     from checklist.markdown import Imported
     from checklist.opening import Place
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("list_", type=click.Path(path_type=Path), metavar="LIST.md")
 @click.option(
     "-o",
@@ -22,8 +25,14 @@ if TYPE_CHECKING:
     default=".",
     metavar="DIR",
     help="Write there instead of here.",
+    cls=Option,
 )
-@click.option("--force", is_flag=True, help="Overwrite a checklist and its status that are there already.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Overwrite a checklist and its status that are there already.",
+    cls=Option,
+)
 @by_option
 def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:
     """Read a Markdown checklist: write checklist.toml, and the claims of ticked boxes beside it.
@@ -38,10 +47,10 @@ def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:
 
     place = Place(folder / DEFAULT)
     if not folder.is_dir():
-        refuse(f"{folder}: no such folder")
+        refuse(_("{folder}: no such folder").format(folder=folder))
     there = [path for path in (place.checklist, place.status) if path.exists()]
     if there and not force:
-        refuse(f"{there[0]} is there already; --force overwrites it")
+        refuse(_("{file} is there already; --force overwrites it").format(file=there[0]))
     # As it can be written down: a file may have any bytes for a name.
     source = Path(str(list_).encode(errors="replace").decode())
     try:
@@ -50,7 +59,7 @@ def import_(list_: Path, folder: Path, force: bool, by: str | None) -> None:
     except (FileError, StoreError) as error:
         refuse(str(error))
     except OSError as error:
-        refuse(f"{place.checklist}: not written: {error.strerror or error}")
+        refuse(not_written(place.checklist, error))
     _tell(found, list_, place)
 
 
@@ -61,23 +70,28 @@ def _tell(found: "Imported", path: Path, place: "Place") -> None:
     for problem in found.problems:
         narrate(f"{path}:{problem.line}: {problem.message}")
     for name, use in found.suggested.items():
-        narrate(f"{name}: suggested probe: {use}; look whether its parameters fit")
+        words = _("{item}: suggested probe: {probe}; look whether its parameters fit")
+        narrate(words.format(item=name, probe=use))
     for item in found.checklist.items:
         if item.probe is not None and "command" in item.probe.parameters:
             # A list from elsewhere must not make a program run unseen.
             command = item.probe.parameters["command"]
-            narrate(f"{item.id}: its probe runs a program that the list names; look at it first: {command}")
+            words = _("{item}: its probe runs a program that the list names; look at it first: {command}")
+            narrate(words.format(item=item.id, command=command))
         if item.probe is None and item.id in found.facts and found.facts[item.id].claim:
-            narrate(f"{item.id}: claimed, and no probe could prove it: attest it, or bind it to a probe")
+            words = _("{item}: claimed, and no probe could prove it: attest it, or bind it to a probe")
+            narrate(words.format(item=item.id))
     if names := needed([item.probe.parameters for item in found.checklist.items if item.probe]):
-        narrate(f"for the probes set: {', '.join(names)}")
+        narrate(_("for the probes set: {names}").format(names=", ".join(names)))
     claims = sum(facts.claim is not None for facts in found.facts.values())
     number = len(found.problems)
-    left = f", {number} line{'' if number == 1 else 's'} not taken over" if number else ""
-    narrate(f"{place.checklist}: {items(len(found.checklist.items))}, {claims} resolved, none proven{left}")
+    words = _("{file}: {items}, {number} resolved, none proven")
+    said = words.format(file=place.checklist, items=items(len(found.checklist.items)), number=claims)
+    left = ngettext(", {number} line not taken over", ", {number} lines not taken over", number)
+    narrate(f"{said}{left.format(number=number)}" if number else said)
 
 
-@click.command()
+@click.command(cls=Command)
 @output_option
 @place_options
 def export(output: Path | None, place: "Place") -> None:
@@ -97,4 +111,4 @@ def export(output: Path | None, place: "Place") -> None:
     except (FileError, StoreError) as error:
         refuse(str(error))
     if named:
-        narrate("[environments] is not written: a Markdown list is about one environment")
+        narrate(_("[environments] is not written: a Markdown list is about one environment"))

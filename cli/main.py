@@ -10,9 +10,12 @@ from pathlib import Path
 
 import click
 
+from checklist import glyphs, language
+from checklist.language import gettext as _
 from cli.check import check, status
 from cli.demo.command import demo
 from cli.exits import refuse
+from cli.help import Command, Group, Option, asked_language
 from cli.lists import export, import_
 from cli.marks import attest, reopen, resolve, waive
 from cli.options import env_option, place_of
@@ -22,17 +25,18 @@ from cli.schema import init, schema
 from cli.sessions import interrupted, open_session
 
 
-class Door(click.Group):
+class Door(Group):
     """A group whose first word may also be a checklist to open."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `gonogo [CHECKLIST]` as `gonogo console [CHECKLIST]`."""
         end = _options(args)
-        if args[end : end + 1] and args[end] in self.commands:
-            args = [args[end], *args[:end], *args[end + 1 :]]
-        elif not args or end or self._is_checklist(args[0]):
-            args = ["console", *args]
-        return super().parse_args(ctx, args)
+        rest = args[end:]
+        if rest and rest[0] in self.commands:
+            rest = [rest[0], *args[:end], *rest[1:]]
+        elif not rest or self._is_checklist(rest[0]):
+            rest = ["console", *args]
+        return super().parse_args(ctx, rest)
 
     def _is_checklist(self, word: str) -> bool:
         """Tell a path from a mistyped command: it is there, or it looks like one."""
@@ -41,16 +45,29 @@ class Door(click.Group):
         return Path(word).exists() or "/" in word or "." in word
 
 
+_VALUED = ("--checklist", "--env", "--lang")
+"""The options that take a value and may stand before the command."""
+
+
 def _options(args: Sequence[str]) -> int:
     """Return how many words at the beginning are options of the command that follows, or of the console."""
     end = 0
-    while args[end : end + 1] and args[end].partition("=")[0] in {"--checklist", "--env"}:
-        end += 1 if "=" in args[end] else 2
+    while args[end : end + 1] and args[end].partition("=")[0] in {*_VALUED, "--readonly"}:
+        end += 2 if args[end] in _VALUED else 1
     return end
 
 
+_READONLY = "Open the console to look only: it runs and changes nothing."
+
+
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="gonogo", message="%(prog)s %(version)s")
+@click.option("--readonly", is_flag=True, expose_value=False, help=_READONLY, cls=Option)
+@click.version_option(
+    package_name="gonogo",
+    message="%(prog)s %(version)s",
+    cls=Option,
+    help="Show the version and exit.",
+)
 def command() -> None:
     """Prove a production-readiness checklist before a release: GO or NO-GO.
 
@@ -80,15 +97,17 @@ for one in (
     command.add_command(one)
 
 
-@command.command(hidden=True)
+@command.command(cls=Command, hidden=True)
 @click.argument("path", type=click.Path(path_type=Path), required=False, metavar="[CHECKLIST]")
 @click.option("--checklist", type=click.Path(path_type=Path), hidden=True)
+@click.option("--readonly", is_flag=True, help=_READONLY, cls=Option)
 @env_option
-def console(path: Path | None, checklist: Path | None, env: str) -> None:
+def console(path: Path | None, checklist: Path | None, readonly: bool, env: str) -> None:
     """Open the console."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        refuse("the console needs a terminal; in a script use `gonogo status` or `gonogo check`")
+        refuse(_("the console needs a terminal; in a script use `gonogo status` or `gonogo check`"))
     session = open_session(place_of(path or checklist, env))
+    session.readonly = readonly
     from tui.app import open_console
 
     sys.exit(open_console(session))
@@ -96,6 +115,8 @@ def console(path: Path | None, checklist: Path | None, env: str) -> None:
 
 def main() -> None:
     """Run the command; every ending has its exit code."""
+    language.choose(asked_language(sys.argv[1:]))
+    glyphs.choose()
     try:
         command.main(standalone_mode=False)
     except click.exceptions.Exit as ending:
@@ -104,6 +125,8 @@ def main() -> None:
         context = error.ctx if isinstance(error, click.UsageError) else None
         message = error.format_message()
         message += "" if message.endswith((".", "?")) else "."
-        refuse(f"{message} See: {context.command_path} -h" if context else message)
+        if context:
+            message = _("{message} See: {command} -h").format(message=message, command=context.command_path)
+        refuse(message)
     except (click.Abort, KeyboardInterrupt):
         interrupted()

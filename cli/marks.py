@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from checklist.language import gettext as _
 from cli.exits import narrate
+from cli.help import Command, Option
 from cli.options import DATE, by_option, meaning, place_options
 from cli.sessions import open_session, run
 
@@ -13,10 +15,16 @@ if TYPE_CHECKING:
     from checklist.opening import Place
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("id_", metavar="ID")
-@click.option("--action", required=True, help="What was done.")
-@click.option("--on", type=DATE, metavar="DATE", help="The day on which it was resolved. Default: today.")
+@click.option("--action", required=True, help="What was done.", cls=Option)
+@click.option(
+    "--on",
+    type=DATE,
+    metavar="DATE",
+    help="The day on which it was resolved. Default: today.",
+    cls=Option,
+)
 @by_option
 @place_options
 def resolve(id_: str, action: str, on: datetime | None, by: str | None, place: "Place") -> None:
@@ -24,28 +32,39 @@ def resolve(id_: str, action: str, on: datetime | None, by: str | None, place: "
     session = open_session(place, by)
     day = on.date() if on else None
     run(session, lambda: session.claim(id_, by=session.operator, action=action, on=day))
-    narrate(f"{id_}: resolved, not yet proven; prove it with: gonogo check {id_}{meaning(place)}")
+    words = _("{item}: resolved, not yet proven; prove it with: {command}")
+    narrate(words.format(item=id_, command=f"gonogo check {id_}{meaning(place)}"))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("id_", metavar="ID")
-@click.option("--note", required=True, help="What was seen or agreed.")
+@click.option("--note", required=True, help="What was seen or agreed.", cls=Option)
 @by_option
 @place_options
 def attest(id_: str, note: str, by: str | None, place: "Place") -> None:
     """Answer by name for a manual item."""
     session = open_session(place, by)
     run(session, lambda: session.attest(id_, by=session.operator, note=note))
-    narrate(f"{id_}: attested")
+    narrate(_("{item}: attested").format(item=id_))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("id_", metavar="ID")
-@click.option("--why", required=True, help="Why it is accepted for now.")
+@click.option("--why", required=True, help="Why it is accepted for now.", cls=Option)
 @click.option(
-    "--until", type=DATE, metavar="DATE", required=True, help="The last day on which the waiver holds."
+    "--until",
+    type=DATE,
+    metavar="DATE",
+    required=True,
+    help="The last day on which the waiver holds.",
+    cls=Option,
 )
-@click.option("--by", metavar="NAME", help="Who approves. Default: git's user.name, then the login name.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    help="Who approves. Default: git's user.name, then the login name.",
+    cls=Option,
+)
 @place_options
 def waive(id_: str, why: str, until: datetime, by: str | None, place: "Place") -> None:
     """Accept an item as it is, up to and including a day. Waivers stay counted in the verdict.
@@ -54,16 +73,17 @@ def waive(id_: str, why: str, until: datetime, by: str | None, place: "Place") -
     """
     session = open_session(place, by)
     run(session, lambda: session.waive(id_, by=session.operator, why=why, until=until.date()))
-    narrate(f"{id_}: waived until {until:%Y-%m-%d}, {session.checklist.policy.time_zone}")
+    zone = session.checklist.policy.time_zone
+    narrate(_("{item}: waived until {day}, {zone}").format(item=id_, day=until.date(), zone=zone))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("id_", metavar="ID")
-@click.option("--why", required=True, help="Why it is open again.")
+@click.option("--why", required=True, help="Why it is open again.", cls=Option)
 @by_option
 @place_options
 def reopen(id_: str, why: str, by: str | None, place: "Place") -> None:
     """Take an item back to open: claim, attestation and waiver go, older evidence proves nothing."""
     session = open_session(place, by)
     run(session, lambda: session.reopen(id_, by=session.operator, why=why))
-    narrate(f"{id_}: reopened")
+    narrate(_("{item}: reopened").format(item=id_))

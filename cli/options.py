@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from checklist.language import gettext as _
 from cli.exits import refuse
+from cli.help import Option
 
 if TYPE_CHECKING:
     from checklist.opening import Place
@@ -32,7 +34,7 @@ def find(path: Path | None) -> Path:
         return path / DEFAULT if path.is_dir() else path
     found = _nearest()
     if found is None:
-        refuse(f"no {DEFAULT} here or in a parent folder; name one: gonogo PATH")
+        refuse(_("no {file} here or in a parent folder; name one: gonogo PATH").format(file=DEFAULT))
     return found
 
 
@@ -55,7 +57,8 @@ def place_options(function: Command) -> Command:
     @click.option(
         "--checklist",
         type=click.Path(path_type=Path),
-        help=f"The checklist. Default: {DEFAULT} here or in a parent folder.",
+        help="The checklist. Default: checklist.toml here or in a parent folder.",
+        cls=Option,
     )
     @env_option
     @functools.wraps(function)
@@ -63,7 +66,8 @@ def place_options(function: Command) -> Command:
         place, output = place_of(checklist, env), others.get("output")
         kept = (place.checklist.resolve(), place.status, place.journal)
         if isinstance(output, Path) and output.resolve() in kept:
-            refuse(f"{output}: nothing is written over the checklist, its status or its journal")
+            words = _("{file}: nothing is written over the checklist, its status or its journal")
+            refuse(words.format(file=output))
         function(place=place, **others)
 
     return with_place
@@ -79,7 +83,7 @@ def place_of(path: Path | None, env: str) -> "Place":
 def env_option(function: Command) -> Command:
     """Add `--env NAME`."""
     help_ = "The environment: its variables, and a status, journal and reports of its own."
-    return click.option("--env", default="", metavar="NAME", help=help_)(function)
+    return click.option("--env", default="", metavar="NAME", help=help_, cls=Option)(function)
 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
@@ -91,6 +95,7 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
         default=formats[0],
         show_default=True,
         help="For people or for programs.",
+        cls=Option,
     )
 
 
@@ -99,7 +104,7 @@ def selection_options(function: Command) -> Command:
     from checklist.lifecycle import State
 
     def patterns(name: str, help_: str) -> Callable[[Command], Command]:
-        return click.option(f"--{name}", multiple=True, metavar="PATTERN", help=help_)
+        return click.option(f"--{name}", multiple=True, metavar="PATTERN", help=help_, cls=Option)
 
     @patterns("only", "Items with such an id; * stands for anything.")
     @patterns("owner", "Items with such an owner.")
@@ -109,6 +114,7 @@ def selection_options(function: Command) -> Command:
         multiple=True,
         type=click.Choice([state.value for state in State]),
         help="Items in this state.",
+        cls=Option,
     )
     @functools.wraps(function)
     def with_selection(
@@ -135,19 +141,28 @@ def output_option(function: Command) -> Command:
         if path is not None and (
             path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)
         ):
-            raise click.BadParameter(f"{path} cannot be written")
+            raise click.BadParameter(_("{file} cannot be written").format(file=path))
         return path
 
     help_ = "Write there instead of to standard output."
     return click.option(
-        "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", callback=check, help=help_
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        callback=check,
+        help=help_,
+        cls=Option,
     )(function)
 
 
 def by_option(function: Command) -> Command:
     """Add `--by NAME`."""
     return click.option(
-        "--by", metavar="NAME", help="Who says so. Default: git's user.name, then the login name."
+        "--by",
+        metavar="NAME",
+        help="Who says so. Default: git's user.name, then the login name.",
+        cls=Option,
     )(function)
 
 
@@ -159,7 +174,7 @@ def name_of(by: str | None) -> str:
     try:
         said.encode()
     except UnicodeEncodeError:
-        refuse("by: this is not UTF-8 text; say who it is: --by NAME")
+        refuse(_("by: this is not UTF-8 text; say who it is: --by NAME"))
     return said
 
 
@@ -172,10 +187,10 @@ def put(data: str | bytes, output: Path | None) -> None:
         try:
             _write(output, raw)
         except OSError as error:
-            refuse(f"{output}: not written: {error.strerror}")
+            refuse(not_written(output, error))
         return
     if sys.stdout is None:
-        refuse("standard output is closed")
+        refuse(_("standard output is closed"))
     try:
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
@@ -185,7 +200,12 @@ def put(data: str | bytes, output: Path | None) -> None:
         if isinstance(error, BrokenPipeError):
             # Whoever read us had enough; the usual death of a program in a pipe.
             sys.exit(128 + signal.SIGPIPE)
-        refuse(f"standard output: not written: {error.strerror}")
+        refuse(not_written(_("standard output"), error))
+
+
+def not_written(what: object, error: OSError) -> str:
+    """Say that something could not be written, and why."""
+    return _("{file}: not written: {why}").format(file=what, why=error.strerror or error)
 
 
 def _write(path: Path, raw: bytes) -> None:

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import click
 
+from checklist.language import gettext as _
 from cli.exits import of_outcome, refuse
+from cli.help import Command, Option
 from cli.options import format_option, output_option, put
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("use", required=False)
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--list", "list_", is_flag=True, help="List the installed probes.")
-@click.option("--describe", is_flag=True, help="Tell what the probe USE can be told.")
+@click.option("--list", "list_", is_flag=True, help="List the installed probes.", cls=Option)
+@click.option("--describe", is_flag=True, help="Tell what the probe USE can be told.", cls=Option)
 @format_option("text", "json")
 @output_option
 def probe(  # noqa: PLR0917  # click passes them by name
@@ -40,7 +42,7 @@ def probe(  # noqa: PLR0917  # click passes them by name
         put("".join(f"{name}\n" for name in registry.names()), output)
         return
     if use is None:
-        refuse(f"name a probe; there are {', '.join(registry.names())}")
+        refuse(_("name a probe; there are {names}").format(names=", ".join(registry.names())))
     if describe:
         put(_description(use), output)
         return
@@ -75,8 +77,8 @@ def _description(use: str) -> str:
     ).fill
     parts = [introduction(kind)]
     for name, takes, default, words in settings(kind):
-        head = f"{name}  ({takes}; {'required' if default is None else f'default {default}'})"
-        parts.append(f"{head}\n{fill(words)}")
+        said = _("required") if default is None else _("default {value}").format(value=default)
+        parts.append(f"{name}  ({takes}; {said})\n{fill(words)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -84,7 +86,7 @@ def _parameters(words: tuple[str, ...]) -> dict[str, object]:
     raw: dict[str, object] = {}
     for key, value in map(_parameter, words):
         if key in raw:
-            refuse(f"{key} is given twice")
+            refuse(_("{key} is given twice").format(key=key))
         raw[key] = value
     return raw
 
@@ -94,12 +96,12 @@ def _parameter(word: str) -> tuple[str, object]:
 
     key, equals, value = word.partition("=")
     if not equals or not key:
-        refuse(f"{word!r}: expected KEY=VALUE")
+        refuse(_("{word!r}: expected KEY=VALUE").format(word=word))
     if value.startswith(("[", "{")):
         try:
             return key, tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError as error:
-            refuse(f"{key}: not a TOML value: {error}")
+            refuse(_("{key}: not a TOML value: {why}").format(key=key, why=error))
     return key, value
 
 

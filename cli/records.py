@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from checklist.language import gettext as _
 from cli.exits import Exit, narrate, refuse
+from cli.help import Command, Option
 from cli.options import format_option, meaning, output_option, place_options, put
 
 if TYPE_CHECKING:
@@ -16,12 +18,22 @@ if TYPE_CHECKING:
     from checklist.reports.readiness import ReadinessCheck
     from checklist.reports.resolution import ResolutionReport
 
+
+class _Number(click.IntRange):
+    """A number whose name is translated where it is said."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # click names its types before a language is chosen
+        """What click calls it."""
+        return _("number")
+
+
 _SUFFIXES = {"json": ".json", "markdown": ".md", "html": ".html"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("kind", type=click.Choice(["resolution", "readiness"]), default="resolution")
-@click.option("--format", "form", type=click.Choice([*_SUFFIXES]), help="Write it, save nothing.")
+@click.option("--format", "form", type=click.Choice([*_SUFFIXES]), help="Write it, save nothing.", cls=Option)
 @output_option
 @place_options
 def report(kind: str, form: str | None, output: Path | None, place: "Place") -> None:
@@ -37,7 +49,8 @@ def report(kind: str, form: str | None, output: Path | None, place: "Place") -> 
 
     suffix = _SUFFIXES[form] if form else output.suffix.lower() if output else None
     if suffix is not None and suffix not in _SUFFIXES.values():
-        refuse(f"{output}: say which --format; a name that ends in .json, .md or .html would")
+        words = _("{file}: say which --format; a name that ends in .json, .md or .html would")
+        refuse(words.format(file=output))
     try:
         if kind == "resolution":
             document: ReadinessCheck | ResolutionReport = _resolution(place)
@@ -53,7 +66,8 @@ def report(kind: str, form: str | None, output: Path | None, place: "Place") -> 
     except (FileError, StoreError, RefusedError) as error:
         refuse(str(error))
     except OSError as error:
-        refuse(f"{place.records / 'reports'}: not saved: {error.strerror or error}")
+        words = _("{folder}: not saved: {why}")
+        refuse(words.format(folder=place.records / "reports", why=error.strerror or error))
     put(records.render(document)[suffix], output)
 
 
@@ -75,14 +89,17 @@ def _newest(place: "Place") -> Path:
     definition.load(place.checklist, place.environment)
     path = readiness.newest(place.records, place.journal)
     if path is None:
-        refuse(f"no final check is on record yet: gonogo check{meaning(place)}")
+        words = _("no final check is on record yet: {command}")
+        refuse(words.format(command=f"gonogo check{meaning(place)}"))
     return path
 
 
-@click.command()
-@click.option("--item", "items", multiple=True, metavar="ID", help="Only lines about this item.")
-@click.option("-n", "last", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
-@click.option("--verify", is_flag=True, help="Prove that no line was changed, added or taken away.")
+@click.command(cls=Command)
+@click.option("--item", "items", multiple=True, metavar="ID", help="Only lines about this item.", cls=Option)
+@click.option("-n", "last", type=_Number(min=1), metavar="N", help="Only the last N lines.", cls=Option)
+@click.option(
+    "--verify", is_flag=True, help="Prove that no line was changed, added or taken away.", cls=Option
+)
 @format_option("text", "json")
 @output_option
 @place_options
@@ -101,12 +118,12 @@ def log(
     """
     from checklist import definition, journal
     from checklist.opening import open_store
-    from checklist.reading import FileError, nearest
+    from checklist.reading import FileError, no_item
     from checklist.reports import status_report
     from checklist.store import StoreError
 
     if verify and (items or last):
-        refuse("--verify proves the whole journal: it takes neither --item nor -n")
+        refuse(_("--verify proves the whole journal: it takes neither --item nor -n"))
     try:
         known = definition.load(place.checklist, place.environment)
         if verify:
@@ -119,7 +136,7 @@ def log(
     named = {*known.by_id, *(entry.item for entry in entries)}
     for item in items:
         if item not in named:
-            refuse(f"no item is called {item!r}{nearest(item, sorted(named))}")
+            refuse(no_item(item, sorted(named)))
     if items:
         meant = {entry.number for item in items for entry in journal.of_item(entries, item)}
         entries = [entry for entry in entries if entry.number in meant]
@@ -131,11 +148,16 @@ def _verify(place: "Place", broken: tuple[int, str] | None, owed: int | None) ->
     if broken:
         narrate(f"{place.journal}:{broken[0]}: {broken[1]}")
         sys.exit(Exit.NO_GO)
-    missing = f"; line {owed} is missing, but the status has it: the next change writes it" if owed else ""
-    if place.journal.exists() or owed:
-        narrate(f"{place.journal}: every line is as it was written{missing}")
+    if owed:
+        words = _(
+            "{file}: every line is as it was written; line {number} is missing, but the status has it:"
+            " the next change writes it"
+        )
+    elif place.journal.exists():
+        words = _("{file}: every line is as it was written")
     else:
-        narrate(f"{place.journal}: nothing is recorded yet")
+        words = _("{file}: nothing is recorded yet")
+    narrate(words.format(file=place.journal, number=owed))
     sys.exit(Exit.GO)
 
 

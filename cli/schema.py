@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from checklist.language import gettext as _
 from cli.exits import narrate, refuse
-from cli.options import DEFAULT, output_option, put
+from cli.help import Command
+from cli.options import DEFAULT, not_written, output_option, put
 
 WHATS = ("checklist", "readiness", "resolution", "outcome")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("what", type=click.Choice(WHATS), default=WHATS[0])
 @output_option
 def schema(what: str, output: Path | None) -> None:
@@ -26,17 +28,21 @@ def schema(what: str, output: Path | None) -> None:
     put(encode(SCHEMAS[what]()), output)
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path())
+@click.command(cls=Command)
+@click.argument("folder", type=click.Path(path_type=Path), default=Path())
 def init(folder: Path) -> None:
     """Write a commented checklist.toml to begin with, in FOLDER or here. Never overwrites."""
     from checklist import starter
 
+    if not folder.is_dir():
+        refuse(_("{folder}: no such folder").format(folder=folder))
     path = folder / DEFAULT
     try:
         starter.write(path)
     except FileExistsError as error:
-        refuse(f"{error.filename2 or error.filename}: exists already; nothing was written")
+        words = _("{file}: exists already; nothing was written")
+        refuse(words.format(file=error.filename2 or error.filename))
     except OSError as error:
-        refuse(f"{path}: not written: {error.strerror}")
-    narrate(f"{path}: written; make it yours, then open it with: gonogo {shlex.quote(str(path))}")
+        refuse(not_written(path, error))
+    words = _("{file}: written; make it yours, then open it with: {command}")
+    narrate(words.format(file=path, command=f"gonogo {shlex.quote(str(path))}"))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from checklist.language import gettext as _
 from cli.exits import Exit, narrate, refuse
 
 if TYPE_CHECKING:
@@ -56,5 +57,5 @@ def run(session: "Session", action: Callable[[], Awaitable[T]]) -> T:
 
 def interrupted(advice: str = "") -> NoReturn:
     """Say that the operator stopped it, and end."""
-    narrate(f"gonogo: interrupted; what had ended is recorded, the rest was stopped{advice}")
+    narrate(f"gonogo: {_('interrupted; what had ended is recorded, the rest was stopped')}{advice}")
     sys.exit(Exit.INTERRUPTED)

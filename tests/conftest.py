@@ -19,10 +19,13 @@ _DECIDING = (
     *("REDIS_", "SENTRY_", "BACKUP_", "SOURCE_", "PRODUCTION_", "DEVELOPMENT_"),
     *("GONOGO_", "GIT_", "RESTIC_", "BORG_", "PG", "VAULT_", "BAO_", "NO_COLOR", "XDG_"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CLIENT_"),
+    *("LANG", "LC_"),
 )
 for name in [*os.environ]:
     if name.upper().startswith(_DECIDING):
         del os.environ[name]
+# English, with every glyph.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 
 @pytest.fixture
