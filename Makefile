@@ -1,13 +1,14 @@
 # One target for each thing a person does. Python is the one named here, or: make PYTHON=python3.13 run
 PYTHON ?= python3
 
-.PHONY: help run test truth lint lock clean
+.PHONY: help run test truth lint catalogue lock clean
 
 help:
 	@echo "make run    open the console on a throw-away production that is really broken: gonogo demo"
 	@echo "make test   install what the tests need, then run them all"
 	@echo "make truth  make every state of the table of truth, and print it: state, expected, got"
 	@echo "make lint   formatting, lint, types, import direction"
+	@echo "make catalogue  collect what is said, and compile the translations"
 	@echo "make lock   resolve the lock files anew (needs uv)"
 	@echo "make clean  remove what the other targets made"
 
@@ -25,6 +26,9 @@ lint: .venv/test.stamp
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+catalogue: .venv/test.stamp
+	@.venv/bin/python tools/catalogue
 
 .venv/run.stamp: requirements.lock pyproject.toml tools/venv
 	@tools/venv $(PYTHON) requirements.lock
