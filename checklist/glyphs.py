@@ -24,6 +24,7 @@ class Glyphs(NamedTuple):
         mark: Where the limit is in a bar.
         heights: Cells of a line of figures, from the lowest to the highest.
         frame: Corners and lines of a panel: top left, top right, bottom left, bottom right, across, down.
+        frame_here: The same of the panel that has the cursor, so that it stands out without colour.
         boxes: A step that is to do, and one that is done; three cells each.
         cursor: Before the line of the cursor where no colour tells it.
     """
@@ -40,6 +41,7 @@ class Glyphs(NamedTuple):
     mark: str
     heights: str
     frame: str
+    frame_here: str
     boxes: tuple[str, str]
     cursor: str
 
@@ -66,6 +68,7 @@ UNICODE = Glyphs(
     mark="┃",
     heights="▁▂▃▄▅▆▇█",
     frame="╭╮╰╯─│",
+    frame_here="┏┓┗┛━┃",
     boxes=("[ ]", "[x]"),
     cursor="▌",
 )
@@ -91,6 +94,7 @@ ASCII = Glyphs(
     mark="|",
     heights="_.-=+*%#",
     frame="++++-|",
+    frame_here="++++=H",
     boxes=("[ ]", "[x]"),
     cursor=">",
 )
