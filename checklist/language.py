@@ -43,6 +43,15 @@ def current() -> str:
     return _Current.name
 
 
+def every(text: str) -> tuple[str, ...]:
+    """Return a text in each of the languages: people look for a word in the one that they think in."""
+    return tuple(_catalogue(name).gettext(text) for name in LANGUAGES)
+
+
+def _catalogue(name: str) -> _gettext.NullTranslations:
+    return _gettext.translation(_DOMAIN, _FOLDER, [name], fallback=True)
+
+
 def choose(language: str = "", environment: MutableMapping[str, str] = os.environ) -> None:
     """Choose the language of every text from now on.
 
@@ -53,7 +62,7 @@ def choose(language: str = "", environment: MutableMapping[str, str] = os.enviro
     """
     name = language or _wanted(environment)
     _Current.name = name
-    _Current.catalogue = _gettext.translation(_DOMAIN, _FOLDER, [name], fallback=True)
+    _Current.catalogue = _catalogue(name)
     environment["LANGUAGE"] = name
     _gettext.bindtextdomain(_DOMAIN, str(_FOLDER))
     _gettext.textdomain(_DOMAIN)
