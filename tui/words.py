@@ -1,6 +1,12 @@
 """How facts are said on screen. Text from outside becomes `Content` here, never markup."""
 
+import re
+from dataclasses import replace
+from typing import Any
+from unicodedata import normalize
+
 from rich.cells import cell_len, set_cell_size
+from textual.app import App
 from textual.content import Content
 
 from checklist.glyphs import glyphs
@@ -8,10 +14,11 @@ from checklist.language import gettext as _
 from checklist.lifecycle import State
 from probes.clean import strip
 from probes.outcome import Verdict
+from tui import keys
 
 STATE_STYLE = {
     State.VERIFIED: "$text-success",
-    State.ATTESTED: "$text-accent",
+    State.ATTESTED: "$text-primary",
     State.WAIVED: "$text-secondary",
     State.RESOLVED: "$text-warning",
     State.STALE: "$text-warning",
@@ -42,13 +49,48 @@ def outside(text: str) -> Content:
     return Content(strip(text))
 
 
+# Joiners and variation selectors make other glyphs of their neighbours, and every terminal knows other ones.
+_JOINER = re.compile("[\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]")
+
+
+def flat(text: str) -> str:
+    """Return text from outside as one line that every terminal draws in the same number of cells."""
+    # Hangul may come in parts that are drawn apart.
+    return _JOINER.sub("", normalize("NFC", " ".join(strip(text).split())))
+
+
 def one_line(text: str, width: int) -> str:
     """Return text from outside in exactly `width` cells, with an ellipsis where it was cut."""
-    flat = strip(text).replace("\n", " ").replace("\t", " ")
-    if cell_len(flat) <= width:
-        return set_cell_size(flat, width)
+    return padded(cut(text, width), width)
+
+
+def cut(text: str, width: int) -> str:
+    """Return text from outside in at most `width` cells, with an ellipsis where it was cut."""
+    line = flat(text)
+    if cell_len(line) <= width:
+        return line
     more = glyphs().ellipsis
-    return set_cell_size(set_cell_size(flat, max(0, width - len(more))).rstrip() + more, max(0, width))
+    if width <= len(more):
+        return more[: max(0, width)]
+    return set_cell_size(line, width - len(more)).rstrip() + more
+
+
+def padded(text: str, width: int) -> str:
+    """Return a line with blanks behind it up to a width in cells."""
+    return text + " " * (width - cell_len(text))
+
+
+def key_of(app: App[Any], name: str) -> str:
+    """Return how the key of a binding is written, by the id of the binding; people may have given it another.
+
+    It is the same wherever the focus is: what stands on screen does not change with that.
+    """
+    binding = next(one for group in keys.GROUPS for one in group.bindings if one.id == name)
+    given = app._keymap.get(name)  # noqa: SLF001  # Textual has no other way to ask for it
+    display = None if given else binding.key_display
+    return app.get_key_display(
+        replace(binding, key=(given or binding.key).partition(",")[0], key_display=display)
+    )
 
 
 def spinner(frame: int) -> str:
