@@ -1,0 +1,55 @@
+"""What to do next about the release: one sentence, with the keys that do it."""
+
+from collections.abc import Callable
+
+from checklist.language import gettext as _
+from checklist.lifecycle import GREEN, State
+from checklist.reports.status_report import ItemReport, StatusReport
+from probes.outcome import Verdict
+from tui.ordering import holds
+from tui.words import flat
+
+KeyOf = Callable[[str], str]
+"""How the key of a binding is written, by the binding's id."""
+
+
+def next_step(report: StatusReport, key_of: KeyOf) -> str:
+    """Say what to do about the first of the gate's reasons, which is about an item or the final check."""
+    blockers = [item for item in report.items if item.severity == "blocker"]
+    if not blockers:
+        return _("{key} edits the checklist: it needs an item of severity blocker.").format(
+            key=key_of("edit")
+        )
+    named = report.gate.reasons[0].partition(":")[0]
+    worst = next((item for item in blockers if item.id == named and item.state not in GREEN), None)
+    if worst is None:
+        return _("{key} runs the final check: it alone can make GO.").format(key=key_of("final-check"))
+    if worst.state is State.INHIBITED:
+        return _("See to {items} first.").format(items=", ".join(worst.waits_for))
+    if worst.probe is None:
+        return _("{key} on it attests it, once it is so.").format(key=key_of("mark"))
+    if _failed(worst):
+        return _repair(worst, key_of)
+    held = [item for item in blockers if holds(item)]
+    if len(held) > 1 and not any(map(_failed, held)):
+        text = _("{rest} runs all that is not green; then {final}, the final check, can make GO.")
+        return text.format(rest=key_of("run-open"), final=key_of("final-check"))
+    return _("{key} on it runs its probe: only that proves it.").format(key=key_of("run"))
+
+
+def _failed(item: ItemReport) -> bool:
+    """Tell whether its probe found something that still stands, so that another run is not all it takes."""
+    found = item.evidence
+    return (
+        found is not None
+        and found.verdict is not Verdict.PASS
+        and not item.outdated
+        and item.state in (State.OPEN, State.REOPENED)
+    )
+
+
+def _repair(item: ItemReport, key_of: KeyOf) -> str:
+    what = flat((item.evidence.hint if item.evidence else "") or item.repair)
+    if what:
+        return _("{what}  ({key} on it runs its probe)").format(what=what, key=key_of("run"))
+    return _("Repair it; then {key} on it runs its probe.").format(key=key_of("run"))
