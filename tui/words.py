@@ -1,7 +1,6 @@
 """How facts are said on screen. Text from outside becomes `Content` here, never markup."""
 
 import re
-from dataclasses import replace
 from typing import Any
 from unicodedata import normalize
 
@@ -14,7 +13,7 @@ from checklist.language import gettext as _
 from checklist.lifecycle import State
 from probes.clean import strip
 from probes.outcome import Verdict
-from tui import keys
+from tui import keymap
 
 STATE_STYLE = {
     State.VERIFIED: "$text-success",
@@ -85,12 +84,8 @@ def key_of(app: App[Any], name: str) -> str:
 
     It is the same wherever the focus is: what stands on screen does not change with that.
     """
-    binding = next(one for group in keys.GROUPS for one in group.bindings if one.id == name)
-    given = app._keymap.get(name)  # noqa: SLF001  # Textual has no other way to ask for it
-    display = None if given else binding.key_display
-    return app.get_key_display(
-        replace(binding, key=(given or binding.key).partition(",")[0], key_display=display)
-    )
+    chosen = app._keymap  # noqa: SLF001  # Textual has no other way to ask for it
+    return keymap.written(keymap.keys_of(keymap.bindings()[name], chosen)[0])
 
 
 def spinner(frame: int) -> str:

@@ -1,7 +1,8 @@
 import pytest
 from rich.cells import cell_len
 
-from checklist.glyphs import ASCII, UNICODE, Glyphs, choose, glyphs, is_utf8
+from checklist.glyphs import ASCII, UNICODE, Glyphs, choose, glyphs
+from checklist.language import is_utf8
 from checklist.lifecycle import State
 from probes.outcome import Verdict
 

@@ -187,4 +187,4 @@ async def test_the_keys_are_those_that_the_operator_has_given() -> None:
         assert "→ space on it attests it" in screen_text(app)
         app.set_keymap({"mark": "ctrl+t,t"})
         app.query_one(VerdictLine).show(report(manual()))
-        await wait_for(lambda: "→ ^t on it attests it" in screen_text(app), "the key is the new one")
+        await wait_for(lambda: "→ ctrl+t on it attests it" in screen_text(app), "the key is the new one")
