@@ -306,23 +306,21 @@ def history(path: Path, item: str, last: int) -> list[Entry]:
     return of_item(entries, item)
 
 
-def last_record(path: Path) -> str:
-    """Return the name of the record of the last final check that a journal tells of; empty if of none.
+def last_records(path: Path, number: int) -> list[str]:
+    """Return the names of the records of the last final checks that a journal tells of, oldest first.
 
     Raises:
-        FileError: If it cannot be read, or that line is none.
+        FileError: If it cannot be read, or one of these lines is none.
     """
-    last = None
-    for number, raw in enumerate(_lines(path), 1):
-        # A long journal is mostly of other lines.
-        if b'"what":"decided"' in raw:
-            last = number, raw
-    if last is None:
-        return ""
-    try:
-        return msgspec.json.decode(last[1], type=Entry).data.get("record", "")
-    except msgspec.DecodeError as error:
-        raise FileError(path, last[0], _no_line(error)) from None
+    # A long journal is mostly of other lines.
+    told = ((line, raw) for line, raw in enumerate(_lines(path), 1) if b'"what":"decided"' in raw)
+    names = []
+    for line, raw in deque(told, maxlen=number):
+        try:
+            names.append(msgspec.json.decode(raw, type=Entry).data.get("record", ""))
+        except msgspec.DecodeError as error:
+            raise FileError(path, line, _no_line(error)) from None
+    return [name for name in names if name]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from checklist.gate import Gate
-from checklist.journal import last_record
+from checklist.journal import last_records
 from checklist.language import gettext as _
 from checklist.reading import FileError
 from checklist.reports.blocks import one_line
@@ -152,8 +152,8 @@ def _checks(items: tuple[ItemReport, ...]) -> dict[str, list[HealthCheck]]:
 _NAME = re.compile(r"readiness_check_[0-9]{8}_[0-9]{6}(?:_[0-9]{1,4})?\.json")
 
 
-def newest(folder: Path, journal: Path) -> Path | None:
-    """Return the record under `reports/` of a folder of the last final check that a journal tells of.
+def latest(folder: Path, journal: Path, number: int) -> list[Path]:
+    """Return the records under `reports/` of a folder of the last final checks that a journal tells of.
 
     The time in a name does not say which is the last one: it is that of somebody's zone, of a clock that may
     be set back. Another checklist in the same folder may have made it, or a final check that never counted.
@@ -161,11 +161,21 @@ def newest(folder: Path, journal: Path) -> Path | None:
     Raises:
         FileError: If the journal cannot be read, or names no record.
     """
-    name = last_record(journal)
-    if name and not _NAME.fullmatch(name):
-        message = _("{name!r} is no name of a readiness check").format(name=one_line(name))
-        raise FileError(journal, None, message)
-    return folder / "reports" / name if name else None
+    names = last_records(journal, number)
+    for name in names:
+        if not _NAME.fullmatch(name):
+            message = _("{name!r} is no name of a readiness check").format(name=one_line(name))
+            raise FileError(journal, None, message)
+    return [folder / "reports" / name for name in names]
+
+
+def newest(folder: Path, journal: Path) -> Path | None:
+    """Return the record of the last final check; see `latest`.
+
+    Raises:
+        FileError: See `latest`.
+    """
+    return next(iter(latest(folder, journal, 1)), None)
 
 
 def read(path: Path) -> ReadinessCheck:
