@@ -19,7 +19,7 @@ from checklist.status import Status
 from checklist.store import Change, ConflictError, Store, StoreError
 from checklist.store.toml_file import stamp
 from checklist.tasks import in_thread
-from probes.outcome import now
+from probes.outcome import Outcome, now
 
 
 class Book:
@@ -80,6 +80,14 @@ class Book:
         """
         path = self.place.journal
         return await in_thread(lambda: journal.history(path, item, last))
+
+    async def trend(self, item: str) -> list[Outcome]:
+        """Return what the last final checks found about an item, oldest first; see `trend.past`."""
+        # Records are read by the console alone: no command waits for what reads them.
+        from checklist.reports import trend
+
+        folder, told = self.place.records, self.place.journal
+        return await in_thread(lambda: trend.past(folder, told, item))
 
     async def refresh(self) -> None:
         """Take in what others have changed on disk, in the checklist and in its status.
