@@ -1,67 +1,47 @@
-"""The item under the cursor: what it is about, its steps, every word given about it, and the evidence."""
+"""The item under the cursor: what holds it and what to do, the evidence, the steps, and what was said."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual import events
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.style import Style
-from textual.widgets import Static
 
-from checklist.glyphs import glyphs
 from checklist.journal import Entry
-from checklist.lifecycle import State
+from checklist.language import gettext as _
 from checklist.reports.status_report import ItemReport
-from checklist.reports.text import ago, days, event, figure, void
-from probes.outcome import WEIGHT, Check, Verdict
+from checklist.reports.text import ago
+from checklist.reports.trend import Trend, trends
+from probes.outcome import WEIGHT, Check, Outcome
 from tui import keys
-from tui.messages import Left, StepTicked
-from tui.words import STATE_STYLE, VERDICT_STYLE, elapsed, outside, state, verdict
+from tui.messages import CheckOpened, Left, Refused, StepTicked
+from tui.widgets import facts
+from tui.widgets.evidence import HEADING, MUTED, copied, line
+from tui.widgets.pane import Block, Pane, Stop, block
+from tui.words import elapsed, outside
 
-HEADING = "bold $text-primary"
-MUTED = "$foreground-muted"
 
-
-class Detail(VerticalScroll, can_focus=True):
-    """One item, whole. With the focus, its steps can be ticked and everything scrolls."""
+class Detail(Pane):
+    """One item, whole. With the focus, a cursor goes over its lines of evidence and its steps."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.DETAIL)
-    DEFAULT_CSS = """
-    Detail {
-        border: round $foreground 35%;
-        border-title-color: $text;
-        padding: 0 1;
-        scrollbar-size-vertical: 1;
-        &:focus { border: round $primary; }
-        Static {
-            link-color: $foreground;
-            link-background: transparent;
-            link-style: none;
-            link-color-hover: $foreground;
-            link-background-hover: $boost;
-            link-style-hover: none;
-        }
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's name
         """Make an empty pane."""
         super().__init__(id=id)
         self._item: ItemReport | None = None
         self._now = datetime.now().astimezone()
-        self._elapsed: float | None = None
-        self._step = 0
+        self._elapsed = ""
         self._history: tuple[str, Sequence[Entry], str] = ("", (), "")
+        self._past: tuple[str, Sequence[Outcome]] = ("", ())
+        self._shown: object = None
 
-    def compose(self) -> ComposeResult:
-        """One text; it wraps and scrolls as a whole."""
-        yield Static()
+    # What is shown
 
     def show(self, item: ItemReport | None, now: datetime, running: float | None) -> None:
-        """Show an item.
+        """Show an item. Nothing is drawn but what has changed.
 
         Args:
             item: The item; None for an empty list.
@@ -69,193 +49,173 @@ class Detail(VerticalScroll, can_focus=True):
             running: For how many seconds its probe has been running, if it is.
         """
         if item is None or self._item is None or item.id != self._item.id:
-            self._step = 0
-            self.scroll_home(animate=False)
-        self._item, self._now, self._elapsed = item, now, running
+            self.cursor = None
+            self.go_to(0)
+        self._item, self._now = item, now
+        self._elapsed = "" if running is None else elapsed(running)
         self._draw()
 
     def tell(self, item: str, history: Sequence[Entry], trouble: str = "") -> None:
         """Show what happened to an item, or why that cannot be told, while it is the one shown."""
-        if self._history != (item, history, trouble):
-            self._history = (item, history, trouble)
-            self._draw()
-
-    def on_focus(self) -> None:
-        """Show the step cursor."""
+        self._history = (item, history, trouble)
         self._draw()
 
-    def on_blur(self) -> None:
-        """Hide the step cursor."""
+    def trace(self, item: str, past: Sequence[Outcome]) -> None:
+        """Show how the figures of an item came to be what they are, while it is the one shown."""
+        self._past = (item, past)
         self._draw()
+
+    @property
+    def trends(self) -> dict[str, Trend]:
+        """The figures of the item over time, by the name of the check."""
+        item = self._item
+        if item is None or item.evidence is None:
+            return {}
+        whose, past = self._past
+        return trends(past if whose == item.id else (), item.evidence)
+
+    @property
+    def ran_by(self) -> str:
+        """Who ran the probe of the item last; empty if that is not known."""
+        whose, entries, _trouble = self._history
+        item = self._item
+        if item is None or whose != item.id:
+            return ""
+        return next((one.by for one in entries if one.what == "found" and one.run == item.run), "")
+
+    @property
+    def copied(self) -> str:
+        """The text to copy: the line of evidence under the cursor, or else all the evidence of the item."""
+        if self._item is None:
+            return ""
+        return copied(self._item, self._check(self.cursor) if self.has_focus else None)
+
+    def _draw(self) -> None:
+        state = (self._item, self._history, self._past, self._ages(), self._elapsed)
+        if self.is_mounted and self._shown != state:
+            self._shown = state
+            title = self._item.id if self._item else ""
+            if self.border_title != title:
+                self.border_title = title  # of letters, digits, dots and dashes, so never markup
+            self.draw()
+
+    def _ages(self) -> list[str]:
+        item = self._item
+        if item is None:
+            return []
+        moments = [*item.moments, *(entry.at for entry in self._history[1])]
+        return [ago((self._now - at).total_seconds()) for at in moments]
+
+    def whole(self, width: int) -> list[Block]:
+        """Return everything there is to show, what a tired operator needs first standing first."""
+        item = self._item
+        if item is None:
+            return [block([Content(_("The checklist has no items."))])]
+        whose, entries, trouble = self._history
+        told = (entries, trouble) if whose == item.id else ((), "")
+        running = _("running for {time}; {key} stops it").format(time=self._elapsed, key=facts.key("cancel"))
+        parts: list[list[Block]] = [
+            [
+                block(facts.head(item)),
+                block([Content.styled(running, "bold $text-primary")] if self._elapsed else []),
+                block(facts.holds(item)),
+            ],
+            [block(facts.evidence_head(item, self._now)), *self._evidence(item, width)],
+            _steps(item),
+            [block(facts.people(item, self._now))],
+            [block(facts.past(*told, self._now))],
+        ]
+        gap = block([Content("")])
+        whole = [block for part in parts if any(one.lines for one in part) for block in (*part, gap)]
+        return whole[:-1]
+
+    def _evidence(self, item: ItemReport, width: int) -> list[Block]:
+        if item.evidence is None:
+            return []
+        holds, found = bool(facts.holds(item)), item.evidence
+        told, advised = (found.summary, found.hint) if holds else ("", "")
+        trends = self.trends
+        return [
+            Block(
+                line(check, trends.get(check.name, ()), width, told, advised), ("check", check.name, number)
+            )
+            for check, number in _checks(item)
+        ]
+
+    # Doing
 
     def action_back(self) -> None:
         """Go back to the list."""
         self.post_message(Left())
 
-    def action_step(self, by: int) -> None:
-        """Move to another step; beyond the last one, scroll."""
-        steps = len(self._item.steps) if self._item else 0
-        if by > 0 and self._step < steps - 1:
-            self._step += 1
-            self._draw()
-        elif by < 0 and self.scroll_offset.y > 0:
-            self.scroll_relative(y=-1, animate=False)
-        elif by < 0 and self._step > 0:
-            self._step -= 1
-            self._draw()
-        elif by > 0:
-            self.scroll_relative(y=1, animate=False)
+    def action_whole(self) -> None:
+        """Show the line of evidence under the cursor whole, or tick the step."""
+        if self.cursor is None:
+            self.post_message(Refused(_("There is no line of evidence and no step here.")))
+        else:
+            self._open(self.cursor)
 
     def action_tick(self) -> None:
         """Tick the step under the cursor, or untick it."""
-        self.action_tick_step(self._step)
+        if self.cursor is None or self.cursor[0] != "step":
+            self.post_message(Refused(_("Only a step can be ticked, and the cursor is on none.")))
+        else:
+            self._open(self.cursor)
 
-    def action_tick_step(self, number: int) -> None:
-        """Tick a step by its number from 0, or untick it."""
-        if self._item and number < len(self._item.steps):
-            self._step = number
-            self.post_message(StepTicked(self._item.id, self._item.steps[number].text))
+    def on_click(self, event: events.Click) -> None:
+        """Show the line of evidence that was clicked whole, or tick the step."""
+        place = event.get_content_offset(self)
+        if place and (stop := self.stop_at(place.y)):
+            self.move_to(stop)
+            self._open(stop)
 
-    def _draw(self) -> None:
-        if not self.is_mounted:
+    def _open(self, stop: Stop) -> None:
+        kind, name, _number = stop
+        if self._item is None:
             return
-        item = self._item
-        if item is None:
-            self.border_title = ""
-            self.query_one(Static).update(Content("The checklist has no items."))
-            return
-        self.border_title = item.id  # of letters, digits, dots and dashes, so never markup
-        parts = [_head(item, self._now), self._evidence(item), self._steps(item), _people(item)]
-        parts.append(self._past(item))
-        self.query_one(Static).update(Content("\n\n").join(part for part in parts if part))
+        if kind == "step":
+            self.post_message(StepTicked(self._item.id, name))
+        else:
+            self.post_message(CheckOpened(self._item.id, name))
 
-    def _steps(self, item: ItemReport) -> Content:
-        if not item.steps and not item.cause:
-            return Content("")
-        lines = [Content.styled("Steps", HEADING)]
-        if item.cause:
-            lines.append(Content.assemble(("Suspected: ", MUTED), outside(item.cause)))
-        for number, step in enumerate(item.steps):
-            box = Content.styled("[x] " if step.done else "[ ] ", "$text-success" if step.done else "")
-            line = box + outside(step.text)
-            if self.has_focus and number == self._step:
-                line = line.stylize("$block-cursor-foreground on $block-cursor-background")
-            lines.append(line.stylize(Style.from_meta({"@click": f"tick_step({number})"})))
-        return Content("\n").join(lines)
-
-    def _past(self, item: ItemReport) -> Content:
-        """What happened, the newest first: an operator looks for what was done last."""
-        whose, entries, trouble = self._history
-        if whose != item.id or not (entries or trouble):
-            return Content("")
-        lines = [Content.styled("History", HEADING)]
-        if trouble:
-            lines.append(outside(trouble))
-        for entry in reversed(entries):
-            age = ago((self._now - entry.at).total_seconds())
-            lines.append(Content.styled(f"{age}  ", MUTED) + outside(event(entry)))
-        return Content("\n").join(lines)
-
-    def _evidence(self, item: ItemReport) -> Content:
-        title = Content.styled("Evidence", HEADING)
-        if self._elapsed is not None:
-            title += Content.styled(f"  running for {elapsed(self._elapsed)}", "$text-primary")
-        found = item.evidence
-        if item.probe is None:
-            return title + Content("\nNone: no probe is bound to this item, so a person answers for it.")
-        if found is None:
-            return title + Content("\nNone yet. ") + Content.styled("r", "bold") + Content(" runs the probe.")
-        age = ago((self._now - found.started_at).total_seconds())
-        facts = f"  {found.probe}, {age}, took {found.duration:.2g} s"
-        if item.claim and found.started_at < item.claim.at:
-            facts += ", older than the claim"
-        head = Content.assemble(verdict(found.verdict), (facts, MUTED))
-        summary = Content("") if _said_below(found.summary, found.checks) else outside(found.summary)
-        # What holds the item stands first; a long list of passes must not hide it.
-        checks = sorted(found.checks, key=lambda check: -WEIGHT[check.verdict])
-        lines = [title, head, *([summary] if summary else [])]
-        # The hint of a line of evidence stands with it; one about the whole run stands first.
-        if found.hint and not any(check.hint == found.hint for check in checks):
-            lines.append(_hint(found.hint))
-        lines += map(_check, checks)
-        return Content("\n").join(lines)
-
-
-def _head(item: ItemReport, now: datetime) -> Content:
-    title = outside(item.title).stylize("bold")
-    words = _words(item, now)
-    state_line = Content.assemble(state(item.state), "  ", _about(item))
-    return Content("\n").join([title, state_line, *([words] if words else [])])
-
-
-def _people(item: ItemReport) -> Content:
-    people = Content.assemble(("Owner: ", MUTED), outside(item.owner or "nobody"))
-    if item.due:
-        due = f"{item.due}" + (f", {days(item.days_late)} late" if item.overdue else "")
-        people += Content.assemble(("\nDue: ", MUTED), (due, "bold $text-error" if item.overdue else ""))
-    for link in item.links:
-        people += Content.assemble(("\nSee: ", MUTED), outside(link))
-    return people
-
-
-def _about(item: ItemReport) -> Content:
-    """Say in a few words what the state asks for."""
-    words = {
-        State.VERIFIED: "proven by its own probe",
-        State.ATTESTED: "a person's word, not measured",
-        State.RESOLVED: "claimed, not proven: r runs its probe",
-        State.STALE: "too old or edited since: r runs its probe"
-        if item.probe
-        else "the item was edited since",
-        State.INHIBITED: "waits for another item",
-        State.WAIVED: "accepted for now",
-        State.REOPENED: "no longer as it should be",
-        State.OPEN: "not proven",
-    }
-    severity = "" if item.severity == "blocker" else "  advisory: does not hold the gate"
-    return Content.styled(words[item.state] + severity, MUTED)
-
-
-def _words(item: ItemReport, now: datetime) -> Content:
-    """Every word that people gave about the item."""
-    lines: list[Content] = []
-
-    def say(label: str, by: str, when: str, text: str) -> None:
-        lines.append(
-            Content.assemble((f"{label} ", STATE_STYLE[State.RESOLVED]), outside(f"by {by}, {when}: {text}"))
+    def _check(self, stop: Stop | None) -> Check | None:
+        if self._item is None or stop is None or stop[0] != "check":
+            return None
+        return next(
+            (check for check, number in _checks(self._item) if (check.name, number) == stop[1:]), None
         )
 
-    if claim := item.claim:
-        say("Resolved", claim.by, f"on {claim.on}", claim.action)
-    if word := item.attestation:
-        say("Attested", word.by, ago((now - word.at).total_seconds()), word.note)
-    if waiver := item.waiver:
-        say("Waived", waiver.by, f"until {waiver.until}", waiver.why + void(item.waiver_void))
-    if reopening := item.reopening:
-        say("Reopened", reopening.by, ago((now - reopening.at).total_seconds()), reopening.why)
-    return Content("\n").join(lines)
+
+def _checks(item: ItemReport) -> list[tuple[Check, int]]:
+    """Return the lines of evidence, each with its number among those of its name.
+
+    What holds the item stands first; a long list of passes must not hide it.
+    """
+    checks = sorted(item.evidence.checks if item.evidence else (), key=lambda check: -WEIGHT[check.verdict])
+    return list(zip(checks, _numbers(check.name for check in checks), strict=True))
 
 
-def _said_below(summary: str, checks: tuple[Check, ...]) -> bool:
-    return any(check.message and check.message in summary for check in checks)
+def _numbers(names: Iterable[str]) -> list[int]:
+    """Return for each name how often it stood there before."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for name in names:
+        numbers.append(seen[name])
+        seen[name] += 1
+    return numbers
 
 
-def _check(check: Check) -> Content:
-    """One line of evidence: name, observed against its limit, and what to do if it did not pass."""
-    style = VERDICT_STYLE[check.verdict]
-    line = Content.styled(f"{glyphs().verdicts[check.verdict]} ", style) + outside(check.name).stylize("bold")
-    if check.observed is not None:
-        line += Content("  ") + outside(figure(check.observed, check.unit)).stylize(style)
-        if check.limit is not None:
-            line += Content.styled(" / ", MUTED) + outside(figure(check.limit, check.unit)).stylize(MUTED)
-    if check.message:
-        message = outside(check.message)
-        line += Content("\n  ") + (message.stylize(MUTED) if check.verdict is Verdict.PASS else message)
-    if check.hint:
-        line += Content("\n  ") + _hint(check.hint)
-    return line
-
-
-def _hint(words: str) -> Content:
-    """What to do next."""
-    return Content.styled("→ ", "bold $text-primary") + outside(words).stylize("bold")
+def _steps(item: ItemReport) -> list[Block]:
+    if not item.steps and not item.cause:
+        return []
+    head = [Content.styled(_("Steps"), HEADING)] if item.steps else []
+    if item.cause:
+        cause = outside(_("Suspected: {cause}").format(cause=item.cause))
+        head.append(cause.stylize(MUTED, 0, cause.plain.find(":") + 1))
+    return [
+        block(head),
+        *(
+            Block([(0, facts.step(one))], ("step", one.text, number))
+            for one, number in zip(item.steps, _numbers(one.text for one in item.steps), strict=True)
+        ),
+    ]
