@@ -49,8 +49,7 @@ class Detail(Pane):
             running: For how many seconds its probe has been running, if it is.
         """
         if item is None or self._item is None or item.id != self._item.id:
-            self.cursor = None
-            self.go_to(0)
+            self.forget()
         self._item, self._now = item, now
         self._elapsed = "" if running is None else elapsed(running)
         self._draw()

@@ -64,9 +64,10 @@ class Pane(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's name
         """Make an empty pane."""
         super().__init__(id=id)
-        self.cursor: Stop | None = None
+        self._chosen: Stop | None = None
         self._blocks: list[Block] = []
         self._strips: list[list[Strip]] = []
+        self._stops: list[Stop] = []
         self._lines: list[tuple[Strip, Stop | None]] = []
 
     def whole(self, width: int) -> list[Block]:
@@ -88,8 +89,7 @@ class Pane(ScrollView, can_focus=True):
         self._lines = [
             (strip, one.stop) for one, drawn in zip(blocks, strips, strict=True) for strip in drawn
         ]
-        if self.cursor not in self._stops:
-            self.cursor = next(iter(self._stops), None)
+        self._stops = [one.stop for one in blocks if one.stop]
         if len(before) != len(self._lines):
             self.virtual_size = Size(0, len(self._lines))
             self.refresh()
@@ -143,8 +143,14 @@ class Pane(ScrollView, can_focus=True):
     # Moving
 
     @property
-    def _stops(self) -> list[Stop]:
-        return [block.stop for block in self._blocks if block.stop]
+    def cursor(self) -> Stop | None:
+        """Where the cursor is: the first stop, until it is moved; None if there is none."""
+        return self._chosen if self._chosen in self._stops else next(iter(self._stops), None)
+
+    def forget(self) -> None:
+        """Begin at the top again."""
+        self._chosen = None
+        self.go_to(0)
 
     def _span(self, stop: Stop | None) -> tuple[int, int]:
         """Return the first line of a stop and the one after its last."""
@@ -153,14 +159,17 @@ class Pane(ScrollView, can_focus=True):
 
     def move_to(self, stop: Stop) -> None:
         """Put the cursor on a stop, and as much of it as there is room for in sight."""
-        self.cursor = stop
+        self._chosen = stop
+        self._reveal(stop)
+        self.refresh()
+
+    def _reveal(self, stop: Stop) -> None:
         first, end = self._span(stop)
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
         if first < top:
             self.go_to(first)
         elif end > top + height:
             self.go_to(min(first, end - height))
-        self.refresh()
 
     def go_to(self, line: int) -> None:
         """Scroll so that a line is the first one in sight, also where the scroll bar is yet to appear."""
@@ -169,7 +178,8 @@ class Pane(ScrollView, can_focus=True):
     def on_focus(self) -> None:
         """Show the cursor."""
         if self.cursor:
-            self.move_to(self.cursor)
+            self._reveal(self.cursor)
+        self.refresh()
 
     def on_blur(self) -> None:
         """Hide the cursor."""
@@ -195,13 +205,13 @@ class Pane(ScrollView, can_focus=True):
         self.go_to(top)
         visible = [stop for _strip, stop in self._lines[top : top + height] if stop]
         if visible and self.cursor not in visible:
-            self.cursor = visible[0] if by > 0 else visible[-1]
+            self._chosen = visible[0] if by > 0 else visible[-1]
         self.refresh()
 
     def action_edge(self, to: int) -> None:
         """Go to the beginning or to the end."""
         if stops := self._stops:
-            self.cursor = stops[0 if to < 0 else -1]
+            self._chosen = stops[0 if to < 0 else -1]
         self.go_to(0 if to < 0 else self.max_scroll_y)
         self.refresh()
 
