@@ -63,4 +63,4 @@ class Progress(Static):
                 parts.append(Content.styled(f" {number} {word}", VERDICT_STYLE[verdict]))
         oldest = sorted(running.items(), key=lambda entry: -entry[1])
         parts.append(Content("  " + ", ".join(f"{item} {elapsed(seconds)}" for item, seconds in oldest)))
-        self.update(Content("").join(parts))
+        self.update(Content("").join(parts), layout=False)
