@@ -296,14 +296,8 @@ def history(path: Path, item: str, last: int) -> list[Entry]:
     for number, raw in enumerate(_lines(path), 1):
         if named in raw or b'"what":"imported"' in raw:
             lines.append((number, raw))
-    entries = []
-    for number, raw in lines:
-        try:
-            entries.append(msgspec.json.decode(raw, type=Entry))
-        except msgspec.DecodeError as error:
-            raise FileError(path, number, _no_line(error)) from None
     # The words of another item's line may look like its name.
-    return of_item(entries, item)
+    return of_item(_entries(path, lines), item)
 
 
 def last_records(path: Path, number: int) -> list[str]:
@@ -314,13 +308,18 @@ def last_records(path: Path, number: int) -> list[str]:
     """
     # A long journal is mostly of other lines.
     told = ((line, raw) for line, raw in enumerate(_lines(path), 1) if b'"what":"decided"' in raw)
-    names = []
-    for line, raw in deque(told, maxlen=number):
-        try:
-            names.append(msgspec.json.decode(raw, type=Entry).data.get("record", ""))
-        except msgspec.DecodeError as error:
-            raise FileError(path, line, _no_line(error)) from None
+    names = (entry.data.get("record", "") for entry in _entries(path, deque(told, maxlen=number)))
     return [name for name in names if name]
+
+
+def _entries(path: Path, lines: Iterable[tuple[int, bytes]]) -> list[Entry]:
+    entries = []
+    for number, raw in lines:
+        try:
+            entries.append(msgspec.json.decode(raw, type=Entry))
+        except msgspec.DecodeError as error:
+            raise FileError(path, number, _no_line(error)) from None
+    return entries
 
 
 def _lines(path: Path) -> Iterator[bytes]:
