@@ -20,6 +20,8 @@ Toast {
 ASCII = """
 .-ascii {
     .window, Input, Input:focus, OptionList, OptionList:focus { border: ascii $border; }
+    Pane { border: ascii $foreground 35%; }
+    Pane:focus { border: ascii $primary; }
     CommandInput, CommandInput:focus { border: blank; }
     CommandList, CommandList:focus { border: none; border-bottom: ascii $border; }
     CommandPalette #--input { border: ascii $border; }
