@@ -443,3 +443,12 @@ async def test_with_the_cursor_on_a_line_of_evidence_that_line_is_copied() -> No
         app.set_focus(None)
         await pilot.pause()
         assert app.detail.copied.count("\n") == 4
+
+
+async def test_the_keys_that_are_told_are_those_that_were_chosen() -> None:
+    app = OnePane(shown())
+    app.set_keymap({"run": "question_mark", "cancel": "f9"})
+    async with app.run_test(size=ROOMY):
+        app.detail.show(app.item, NOW, 3)
+        await wait_for(lambda: "never looked at: ? runs its probe" in screen_text(app), "the key")
+        assert "running for 3 s; f9 stops it" in screen_text(app)

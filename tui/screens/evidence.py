@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from checklist.glyphs import glyphs
@@ -19,7 +18,8 @@ from checklist.reports.trend import Trend
 from checklist.reports.view import number
 from probes.outcome import WEIGHT, Check
 from probes.outcome import now as clock
-from tui import keys
+from tui import keys, terminal
+from tui.page import Page
 from tui.widgets.evidence import HEADING, MUTED, bar, copied, figures, hint, repair, sparkline, took
 from tui.widgets.pane import Block, Pane, block
 from tui.words import one_line, outside, verdict
@@ -50,7 +50,7 @@ class Whole(Pane):
         self.go_to(self.scroll_offset.y + by * max(1, height - 1))
 
 
-class EvidenceScreen(Screen[None]):
+class EvidenceScreen(Page[None]):
     """One line of evidence of an item; the others are a key away."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.EVIDENCE)
@@ -213,8 +213,7 @@ class EvidenceScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Send it to the clipboard of the terminal."""
-        self.app.copy_to_clipboard(copied(self._item, self._check))
-        self.notify(_("Sent to the clipboard of the terminal."), markup=False)
+        self.notify(terminal.copy(self.app, copied(self._item, self._check)), markup=False)
 
     def action_scroll_down(self) -> None:
         """Scroll by a line."""

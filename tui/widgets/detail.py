@@ -112,14 +112,17 @@ class Detail(Pane):
             return [block([Content(_("The checklist has no items."))])]
         whose, entries, trouble = self._history
         told = (entries, trouble) if whose == item.id else ((), "")
-        running = _("running for {time}; {key} stops it").format(time=self._elapsed, key=facts.key("cancel"))
+        chosen = self.app._keymap  # noqa: SLF001  # Textual tells no other way what was set
+        running = _("running for {time}; {key} stops it").format(
+            time=self._elapsed, key=facts.key("cancel", chosen)
+        )
         parts: list[list[Block]] = [
             [
-                block(facts.head(item)),
+                block(facts.head(item, chosen)),
                 block([Content.styled(running, "bold $text-primary")] if self._elapsed else []),
                 block(facts.holds(item)),
             ],
-            [block(facts.evidence_head(item, self._now)), *self._evidence(item, width)],
+            [block(facts.evidence_head(item, self._now, chosen)), *self._evidence(item, width)],
             _steps(item),
             [block(facts.people(item, self._now))],
             [block(facts.past(*told, self._now))],

@@ -1,7 +1,8 @@
 """What is known about an item besides its evidence, in words for somebody who is tired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from textual.content import Content
 
@@ -13,20 +14,30 @@ from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport, StepReport
 from checklist.reports.text import advice, ago, event, void
 from probes.outcome import Verdict
-from tui import keys
+from tui import keymap
 from tui.widgets.evidence import HEADING, MUTED, hint, repair, took
 from tui.words import STATE_STYLE, outside, state, verdict
 
-
-def key(id_: str) -> str:
-    """Return the key of the board that does something, as it is written."""
-    binding = next(binding for binding in keys.BOARD if binding.id == id_)
-    return binding.key_display or binding.key
+NONE: Mapping[str, str] = MappingProxyType({})
+"""No keys were chosen: each binding has its own."""
 
 
-def head(item: ItemReport) -> list[Content]:
-    """Say what it is about, how it stands, and what that asks for."""
-    lines = [outside(item.title).stylize("bold"), Content.assemble(state(item.state), "  ", _asked(item))]
+def key(name: str, chosen: Mapping[str, str]) -> str:
+    """Return the key of a binding as it is written, where the operator chose others too."""
+    return keymap.written(keymap.keys_of(keymap.bindings()[name], chosen)[0])
+
+
+def head(item: ItemReport, chosen: Mapping[str, str] = NONE) -> list[Content]:
+    """Say what it is about, how it stands, and what that asks for.
+
+    Args:
+        item: The item.
+        chosen: The keys that the operator chose, by the id of their binding.
+    """
+    lines = [
+        outside(item.title).stylize("bold"),
+        Content.assemble(state(item.state), "  ", _asked(item, chosen)),
+    ]
     if item.severity != "blocker":
         lines.append(Content.styled(_("advisory: it does not hold the gate"), MUTED))
     if item.overdue:
@@ -35,9 +46,9 @@ def head(item: ItemReport) -> list[Content]:
     return lines
 
 
-def _asked(item: ItemReport) -> str:
+def _asked(item: ItemReport, chosen: Mapping[str, str]) -> str:
     """Say what the state asks for, and the key that does it."""
-    run, mark = key("run"), key("mark")
+    run, mark = key("run", chosen), key("mark", chosen)
     match item.state:
         case State.VERIFIED:
             return _("proven by its own probe")
@@ -84,7 +95,7 @@ def holds(item: ItemReport) -> list[Content]:
     return lines
 
 
-def evidence_head(item: ItemReport, now: datetime) -> list[Content]:
+def evidence_head(item: ItemReport, now: datetime, chosen: Mapping[str, str] = NONE) -> list[Content]:
     """Say from where and when the evidence is, or why there is none."""
     title = Content.styled(_("Evidence"), HEADING)
     found = item.evidence
@@ -92,7 +103,7 @@ def evidence_head(item: ItemReport, now: datetime) -> list[Content]:
         words = _("None: no probe is bound to this item, so a person answers for it.")
         return [title, Content(words)]
     if found is None:
-        return [title, Content(_("None yet: {key} runs the probe.").format(key=key("run")))]
+        return [title, Content(_("None yet: {key} runs the probe.").format(key=key("run", chosen)))]
     age = ago((now - found.started_at).total_seconds())
     facts = ", ".join([found.probe, age, took(found.duration)])
     lines = [Content.assemble(title, ("  " + facts, MUTED))]
