@@ -10,7 +10,7 @@ import tomli_w
 
 from checklist import durable
 from checklist.language import gettext as _
-from checklist.reading import FileError, explain, keyed, parse_toml, read_text
+from checklist.reading import FileError, explain, parse_toml, read_text
 from checklist.toml_lines import find_line
 from tui import keymap
 
@@ -74,8 +74,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
             options = msgspec.convert(raw, _Options)
             break
         except msgspec.ValidationError as error:
-            place, message = explain(error, raw, {"": _Options})
-            troubles.append(str(FileError(path, find_line(text, place), keyed(place, message))))
+            fault = explain(error, raw, {"": _Options})
+            place = fault.path
+            troubles.append(str(FileError(path, find_line(text, place), fault.under(place))))
             # What is wrong is taken out and the rest is read again; a key of odd letters cannot be found.
             if not place or place[0] not in raw:
                 options = _Options()
