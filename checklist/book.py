@@ -42,7 +42,7 @@ class Book:
         """Whether nothing is to be changed from here."""
         self.unsaved: str | None = None
         """Why the last save failed, until one succeeds. Meanwhile the gate is shut: something is missing."""
-        self.unread: str | None = None
+        self.unread: FileError | StoreError | None = None
         """Why the files could not be read again, until they can. Meanwhile the gate is shut likewise."""
         self._store = store
         self._listeners: list[Callable[[Event], None]] = []
@@ -70,7 +70,21 @@ class Book:
         """Return the gate, shut while what is known here and what is on disk may differ."""
         if self.unsaved:
             gate = gate.held_by(_("not everything is saved: {why}").format(why=self.unsaved))
-        return gate.held_by(self.unread) if self.unread else gate
+        if self.unread:
+            gate = gate.held_by(_("what is on disk cannot be read, so this may not be how things are"))
+        return gate
+
+    async def line(self, item: str) -> int:
+        """Return the line of the checklist at which to look: where it is broken, or an item begins."""
+        path = self.place.checklist
+
+        def find() -> int:
+            try:
+                return definition.lines(path).get(item, 1)
+            except FileError as error:
+                return error.line or 1
+
+        return await in_thread(find)
 
     async def history(self, item: str, last: int) -> list[journal.Entry]:
         """Return the last of what happened to an item, oldest first.
@@ -102,7 +116,7 @@ class Book:
             try:
                 checklist, status = await in_thread(self._read)
             except (FileError, StoreError) as error:
-                self.unread = str(error)
+                self.unread = error
                 raise
             self.unread = None
             if checklist.hash != self.checklist.hash:
@@ -113,9 +127,13 @@ class Book:
             self.status = status
         self.tell(Changed(None))
 
+    def is_behind(self) -> bool:
+        """Tell whether one of the files may have changed since it was read, without reading it."""
+        return self.unread is not None or self._stamp() != self._stamps
+
     async def follow(self) -> None:
-        """Do `refresh` if one of the files has changed since the last time; otherwise nothing."""
-        if self.unread or self._stamp() != self._stamps:
+        """Do `refresh` if it is needed; otherwise nothing."""
+        if self.is_behind():
             await self.refresh()
 
     def _read(self) -> tuple[Checklist, Status]:

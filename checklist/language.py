@@ -25,7 +25,8 @@ class _Current:
 
 def gettext(text: str) -> str:
     """Return a text in the language that was chosen."""
-    return _Current.catalogue.gettext(text)
+    # The translation of an empty text is the head of the catalogue.
+    return _Current.catalogue.gettext(text) if text else ""
 
 
 def ngettext(one: str, many: str, number: int) -> str:

@@ -90,6 +90,11 @@ class Marks(Book):
         note = Note(what, self.operator, item, data={"step": step})
         await self._mark(note, ("steps",), lambda facts: lifecycle.tick(facts, entry, step))
 
+    @property
+    def undoable(self) -> Note | None:
+        """The last mark made in this session and not taken back, as the journal tells it."""
+        return self._marks[-1][0] if self._marks else None
+
     async def undo(self) -> str | None:
         """Take back the last mark made in this session; evidence is no mark and stays.
 

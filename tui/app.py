@@ -22,7 +22,7 @@ from checklist.language import gettext as _
 from checklist.session import Session
 from probes.clean import strip
 from tui import keymap, keys, palette, settings, styles, terminal
-from tui.messages import SessionEvent
+from tui.messages import Announced, SessionEvent
 from tui.page import Page
 from tui.screens.board import Board
 from tui.settings import Settings
@@ -89,14 +89,20 @@ class Console(App[None], inherit_bindings=False):
         title: str = "",
         severity: SeverityLevel = "information",
         timeout: float | None = None,
-        markup: bool = False,
+        markup: bool = False,  # noqa: ARG002  # Textual asks with True what is never to be obeyed here
     ) -> None:
         """Notify the operator; what is on screen still is not said twice, however often a key is pressed."""
+        message, title = strip(message), strip(title)
         moment, seconds = time.monotonic(), timeout or self.NOTIFICATION_TIMEOUT
         self._said = {said: end for said, end in self._said.items() if end > moment}
         if message not in self._said:
             self._said[message] = moment + seconds
-            super().notify(message, title=title, severity=severity, timeout=seconds, markup=markup)
+            super().notify(message, title=title, severity=severity, timeout=seconds, markup=False)
+
+    def on_announced(self, message: Announced) -> None:
+        """Say it on screen, and to whoever looks elsewhere, as far as they asked for that."""
+        self.notify(message.text, title=message.title, severity=message.severity)
+        terminal.announce(self, self.settings, message.title, message.text)
 
     def get_key_display(self, binding: Binding) -> str:
         """Write a key as help does."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from textual.message import Message
+from textual.notifications import SeverityLevel
 
 from checklist.events import Event
 
@@ -15,10 +16,18 @@ class SessionEvent(Message):
 
 
 @dataclass
-class Refused(Message):
-    """Something could not be done; `why` is a sentence for the operator."""
+class Announced(Message):
+    """Something has ended that somebody may be waiting for, perhaps looking elsewhere.
 
-    why: str
+    Attributes:
+        title: What has ended.
+        text: How.
+        severity: How heavy that is.
+    """
+
+    title: str
+    text: str
+    severity: SeverityLevel = "information"
 
 
 @dataclass

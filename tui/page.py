@@ -10,7 +10,6 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets._footer import FooterKey  # not exported, and the only way to know a key that was clicked
 
 from checklist.language import gettext as _
-from probes.clean import strip
 
 T = TypeVar("T")
 
@@ -34,7 +33,7 @@ class Page(Screen[T]):
 
     def refuse(self, why: str) -> None:
         """Tell the operator why something is not done."""
-        self.notify(strip(why), severity="warning", markup=False)
+        self.notify(why, severity="warning")
 
     def refuses(self, action: str, node: DOMNode) -> bool:
         """Refuse an action of a screen or widget that cannot be done now; tell whether it was refused."""
@@ -50,9 +49,7 @@ class Page(Screen[T]):
         if not is_ours(binding):
             return binding
         name, tip = binding.description, binding.tooltip
-        # The translation of an empty text is the head of the catalogue.
-        name = self.label(binding.action) or (name and _(name))
-        return dataclasses.replace(binding, description=name, tooltip=tip and _(tip))
+        return dataclasses.replace(binding, description=self.label(binding.action) or _(name), tooltip=_(tip))
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:

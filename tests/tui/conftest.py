@@ -75,9 +75,17 @@ class Desk:
         return screen_text(self.app)
 
     @property
+    def said(self) -> str:
+        """What the messages in the corner say, whole."""
+        return "\n".join(f"{one.title}\n{one.message}" for one in self.app._notifications)
+
+    async def hear(self, text: str) -> None:
+        await wait_for(lambda: text in self.said, f"{text!r} was said: {self.said}")
+
+    @property
     def checking(self) -> bool:
         """Whether the board shows a check that has not ended."""
-        return any(isinstance(screen, Board) and screen._check for screen in self.app.screen_stack)
+        return any(isinstance(screen, Board) and screen._runs.check for screen in self.app.screen_stack)
 
     def verdict(self, item: str, verdict: str) -> None:
         """Let the probe of an item find something."""
@@ -110,13 +118,18 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def open_desk(
-    folder: Path, checklist: str = CHECKLIST, size: tuple[int, int] = (100, 30)
+    folder: Path,
+    checklist: str = CHECKLIST,
+    size: tuple[int, int] = (100, 30),
+    *,
+    readonly: bool = False,
 ) -> AsyncIterator[Desk]:
     path = folder / "checklist.toml"
     path.write_text(checklist)
     for item in ("cache", "slow"):
         (folder / f"{item}.verdict").write_text("pass")
     session = Session.open(path, operator="operator")
+    session.readonly = readonly
     app = Console(session)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:

@@ -5,24 +5,23 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from checklist.glyphs import glyphs
+from checklist.language import gettext as _
+from tui import keys
+from tui.page import Window
 from tui.words import outside
 
 
-class Choice(ModalScreen[str | None]):
+class Choice(Window[str | None]):
     """Ways to go in a small window; dismissed with the key of the one that was chosen, or with None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", tooltip="Go back; nothing is done", id="choice-cancel"),
-        Binding("j", "next", "Down", show=False, id="choice-down"),
-        Binding("k", "previous", "Up", show=False, id="choice-up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.CHOICE)
     DEFAULT_CSS = """
     Choice {
         align: center middle;
@@ -50,8 +49,15 @@ class Choice(ModalScreen[str | None]):
         with Vertical(classes="window") as window:
             window.border_title = self._title
             yield Label(outside(self._lead))
-            yield OptionList(*(Option(Content(words), id=key) for key, words in self._ways))
-            yield Label(Content("enter chooses   esc goes back"), classes="hint")
+            yield OptionList(*(Option("", id=key) for key, _words in self._ways))
+            yield Label(Content(_("enter chooses   esc goes back")), classes="hint")
+
+    @on(OptionList.OptionHighlighted)
+    def mark(self, event: OptionList.OptionHighlighted) -> None:
+        """Mark the way under the cursor, so that it is seen without colour too."""
+        for index, (key, words) in enumerate(self._ways):
+            mark = glyphs().cursor if index == event.option_index else " "
+            event.option_list.replace_option_prompt(key, Content(f"{mark} {words}"))
 
     @on(OptionList.OptionSelected)
     def choose(self, event: OptionList.OptionSelected) -> None:

@@ -16,7 +16,7 @@ from checklist.reports.text import ago
 from checklist.reports.trend import Trend, trends
 from probes.outcome import WEIGHT, Check, Outcome
 from tui import keys
-from tui.messages import CheckOpened, Left, Refused, StepTicked
+from tui.messages import CheckOpened, Left, StepTicked
 from tui.widgets import facts
 from tui.widgets.evidence import HEADING, MUTED, copied, line
 from tui.widgets.pane import Block, Pane, Stop, block
@@ -153,14 +153,14 @@ class Detail(Pane):
     def action_whole(self) -> None:
         """Show the line of evidence under the cursor whole, or tick the step."""
         if self.cursor is None:
-            self.post_message(Refused(_("There is no line of evidence and no step here.")))
+            self.notify(_("There is no line of evidence and no step here."), severity="warning")
         else:
             self._open(self.cursor)
 
     def action_tick(self) -> None:
         """Tick the step under the cursor, or untick it."""
         if self.cursor is None or self.cursor[0] != "step":
-            self.post_message(Refused(_("Only a step can be ticked, and the cursor is on none.")))
+            self.notify(_("Only a step can be ticked, and the cursor is on none."), severity="warning")
         else:
             self._open(self.cursor)
 

@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from textual.content import Content
 from textual.widgets import Static
 
+from checklist.glyphs import glyphs
 from probes.outcome import Verdict
 from tui.words import VERDICT_STYLE, elapsed, spinner
 
 BAR = 20
-"""Cells of the bar."""
+NARROW_BAR = 7
+"""Cells of the bar, where there is room and where there is not."""
+
+WIDE = 100
+"""Cells from which there is room."""
 
 
 class Progress(Static):
@@ -48,19 +53,20 @@ class Progress(Static):
         self.set_class(bool(running) or len(done) < total, "-running")
         if not self.has_class("-running"):
             return
-        filled = BAR * len(done) // total if total else 0
+        room = self.app.size.width >= WIDE
+        cells = BAR if room else NARROW_BAR
+        filled = cells * len(done) // total if total else 0
         parts: list[Content] = [
-            Content.styled(f"{spinner(frame)} {title} {len(done)}/{total} ", "bold"),
-            Content.styled("━" * filled, "$text-primary"),
-            Content.styled("─" * (BAR - filled), "$foreground-muted"),
+            Content.styled(f"{title} {len(done)}/{total} ", "bold"),
+            Content.styled(glyphs().full * filled, "$text-primary"),
+            Content.styled(glyphs().rest * (cells - filled), "$foreground-muted"),
         ]
-        for verdict, word in (
-            (Verdict.FAIL, "failed"),
-            (Verdict.WARN, "degraded"),
-            (Verdict.UNKNOWN, "unknown"),
-        ):
-            if number := sum(found is verdict for found in done.values()):
-                parts.append(Content.styled(f" {number} {word}", VERDICT_STYLE[verdict]))
+        for verdict in (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN):
+            if items := [item for item, found in done.items() if found is verdict]:
+                parts.append(Content.styled(f"  {glyphs().verdicts[verdict]} ", VERDICT_STYLE[verdict]))
+                parts.append(Content.styled(", ".join(items), VERDICT_STYLE[verdict]))
         oldest = sorted(running.items(), key=lambda entry: -entry[1])
-        parts.append(Content("  " + ", ".join(f"{item} {elapsed(seconds)}" for item, seconds in oldest)))
+        running_now = ", ".join(f"{item} {elapsed(seconds)}" for item, seconds in oldest)
+        if running_now:
+            parts.append(Content(f"  {spinner(frame)} {running_now}"))
         self.update(Content("").join(parts), layout=False)

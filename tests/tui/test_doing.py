@@ -1,0 +1,77 @@
+"""What can be done on the board, what cannot, and how it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.conftest import CHECKLIST, Desk, open_desk
+from tui import endings
+from tui.widgets.banner import Banner
+
+
+async def test_a_read_only_console_shows_everything_and_changes_nothing(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.session.readonly = True
+        await desk.press("r")
+        await desk.hear("read-only")
+        for key in "rRFxowue":
+            await desk.press(key)
+        await desk.press("space")
+        await desk.pilot.pause()
+        await desk.press("enter", "space", "escape")
+        assert len(desk.app.screen_stack) == 2
+        assert desk.session.status.revision == 0
+        assert not (tmp_path / "checklist.status.toml").exists()
+        await desk.press("j")
+        await desk.see("Something that takes long")
+
+
+async def test_a_read_only_console_says_so_all_the_time(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, readonly=True) as desk:
+        assert "Read-only" in str(desk.app.screen.query_one(Banner).content)
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        (["x"], "Nothing is running."),
+        (["u"], "There is no mark of this session to take back."),
+        (["G", "r"], "manual is manual: it has no probe; space attests it."),
+        (["y"], "cache has no evidence yet."),
+    ],
+)
+async def test_a_key_that_does_nothing_says_why(desk: Desk, keys: list[str], why: str) -> None:
+    await desk.press(*keys)
+    await desk.hear(why)
+
+
+async def test_the_footer_calls_the_mark_what_it_is_for_the_item(desk: Desk) -> None:
+    await desk.see("Resolve")
+    await desk.press("G")
+    await desk.see("Attest")
+    assert "Resolve" not in desk.text
+
+
+async def test_run_open_tells_how_many_are_left(desk: Desk) -> None:
+    desk.verdict("cache", "fail")
+    await desk.press("R")
+    await desk.hear("2 items are not green.")
+
+
+async def test_a_run_that_took_long_tells_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "LONG", 0.0)
+    async with open_desk(tmp_path) as desk:
+        desk.verdict("cache", "fail")
+        await desk.press("r", "j")
+        await desk.hear("cache: fail")
+
+
+async def test_the_progress_of_a_check_names_what_has_failed_so_far(tmp_path: Path) -> None:
+    slow = CHECKLIST.replace('do = "read"\nfile = "slow.verdict"', 'do = "sleep"\ntimeout = "10m"')
+    async with open_desk(tmp_path, slow) as desk:
+        desk.verdict("cache", "fail")
+        await desk.press("F")
+        await desk.see("Final check 1/2")
+        await desk.see("✗ cache")
+        await desk.see("slow 0 s")
+        await desk.press("x")
