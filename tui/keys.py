@@ -129,7 +129,16 @@ BOARD = (
         marked("Accept the item as it is up to a day; asks why, and who approved"),
     ),
     _key("undo", "u", "undo", marked("Undo"), marked("Take the last mark back"), footer=True),
-    _key("filter", "slash", "filter", marked("Filter"), marked("Show only what has these words"), shown="/"),
+    _key(
+        "filter",
+        "slash",
+        "filter",
+        marked("Filter"),
+        marked("Show only what has these words"),
+        shown="/",
+        # The key after it is a letter already, also of what was pasted.
+        first=True,
+    ),
     _key(
         "sort",
         "s",
