@@ -148,8 +148,8 @@ async def test_go_shows_on_what_it_rests() -> None:
         text = screen_text(app)
         assert "  GO   Nothing holds it: 1 verified, 1 attested, 1 waived." in text
         assert "3 of 4 green · 1 waived until 2025-06-29" in text
-        assert "Final check of 2025-06-2" in text
-        assert "by Ann. 1 advisory item is not green." in text
+        assert "1 advisory item is not green. Final check of 2025-06-2" in text
+        assert "by Ann." in text
         assert "NO-GO" not in text
 
 

@@ -125,7 +125,7 @@ def proof(report: StatusReport) -> str:
 
 
 def _rests_on(report: StatusReport) -> str:
-    """Say when that was proven in one go, and what is not green beside it."""
+    """Say what is not green beside it, and when all was proven in one go."""
     if (final := report.final_check) is None:
         return ""
     text = _("Final check of {day} by {by}.").format(
@@ -135,4 +135,4 @@ def _rests_on(report: StatusReport) -> str:
     if not beside:
         return text
     more = ngettext("{number} advisory item is not green.", "{number} advisory items are not green.", beside)
-    return f"{text} {more.format(number=beside)}"
+    return f"{more.format(number=beside)} {text}"
