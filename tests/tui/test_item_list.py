@@ -304,6 +304,27 @@ async def test_at_20_by_10_every_item_still_has_its_glyph_and_its_title() -> Non
         assert "┃▌≈ spared is well" in screen_text(app)
 
 
+KOREAN = {
+    "verified": "검증됨",
+    "resolved": "해결됨",
+    "open": "미해결",
+    "stale": "오래됨",
+    "inhibited": "대기",
+}
+
+
+async def test_columns_stand_straight_whatever_the_width_of_the_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.widgets.rows._", lambda text: KOREAN.get(text, text))
+    for width in (44, 66, 110):
+        async with stage(all_states(), (width, 20)) as (app, _):
+            titled = [line for line in screen_text(app).splitlines() if "is well" in line and "└" not in line]
+            starts = {cell_len(line.partition(" is well")[0].rpartition(" ")[0]) for line in titled}
+            assert len(starts) == 1, titled
+            assert "해결됨 r" in app.line("said is well")
+
+
 async def test_a_run_shows_how_long_it_has_been_going_on_and_draws_only_its_own_line() -> None:
     async with stage(report(item("a"), item("b"))) as (app, pilot):
         await pilot.pause()

@@ -41,6 +41,7 @@ class ItemList(ScrollView, can_focus=True):
         *(f"item-list--{verdict}" for verdict in Verdict),
         "item-list--frame",
         "item-list--frame-here",
+        "item-list--frame-left",
         "item-list--cursor",
         "item-list--cursor-blurred",
         "item-list--text",
@@ -56,6 +57,7 @@ class ItemList(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         .item-list--frame { color: $foreground 35%; }
         .item-list--frame-here { color: $primary; text-style: bold; }
+        .item-list--frame-left { color: $foreground-muted; text-style: bold; }
         .item-list--cursor {
             background: $block-cursor-background;
             color: $block-cursor-foreground;
@@ -188,9 +190,9 @@ class ItemList(ScrollView, can_focus=True):
         line = self._lines[number]
         cursor = self._numbers.get(self._here or "", -1)
         here = cursor >= 0 and line.panel == self._lines[cursor].panel
-        style = self._style("frame-here" if here else "frame")
         # Where the keys go must be seen without colour too.
         heavy = here and self.has_focus
+        style = self._style("frame-here" if heavy else "frame-left" if here else "frame")
         if line.row is None and not line.top:
             return self._strip([Segment(rows.bottom(width, here=heavy), style)], width)
         if line.row is None:
