@@ -218,6 +218,12 @@ async def test_what_waits_stands_below_its_cause_or_says_what_it_waits_for() -> 
             assert "waits for" not in lines[root + 1]
 
 
+async def test_what_waits_for_something_with_a_long_name_points_to_it_where_there_is_little_room() -> None:
+    cause = item("the-cache-of-sessions", title="The cause")
+    async with stage(report(cause, item("far", section="Other", after=(cause.id,))), (44, 8)) as (app, _):
+        assert "→ the-cache" in app.line("far is")
+
+
 async def test_sorting_names_the_order_and_keeps_the_cursor_on_its_item() -> None:
     found = report(item("a", section="One", owner="Kim"), item("b", section="Two", due=days(1)))
     async with stage(found) as (app, pilot):

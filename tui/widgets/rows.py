@@ -92,8 +92,7 @@ def cells(
         line.append((one_line(elapsed(running), there.state) + " ", tone))
     elif there.state:
         line += _state(item, there.state, key if wants_run(item) else "")
-    waits = _("waits for {items}").format(items=", ".join(row.waits_for)) if row.waits_for else ""
-    waits = cut(waits, there.owner or max(0, there.title - SHORT_TITLE - 1))
+    waits = _waits(row.waits_for, there.owner or max(0, there.title - SHORT_TITLE - 1))
     line += _title(row, there.title, _tail(item, waits, there, now))
     if there.due:
         line += _fitted(_urgent(item) or _day(item, now), there.due)
@@ -109,6 +108,15 @@ def _state(item: ItemReport, width: int, key: str) -> list[Cell]:
         return [(one_line(word, width) + " ", str(item.state))]
     rest = width - cell_len(word) - cell_len(key)
     return [(f"{word} ", str(item.state)), (key, "key"), (" " * rest, "text")]
+
+
+def _waits(items: Sequence[str], width: int) -> str:
+    """What has to be seen to first, in at most so many cells."""
+    names = ", ".join(items)
+    told = _("waits for {items}").format(items=names)
+    if cell_len(told) > width:
+        told = f"{glyphs().arrow} {names}"
+    return cut(told, width) if items else ""
 
 
 def _title(row: Row, width: int, tail: Sequence[Cell]) -> list[Cell]:
