@@ -23,6 +23,7 @@ ASCII = """
     Pane { border: ascii $foreground 35%; }
     Pane:focus { border: ascii $primary; }
     CommandInput, CommandInput:focus { border: blank; }
+    Filter Input, Filter Input:focus { border: none; }
     CommandList, CommandList:focus { border: none; border-bottom: ascii $border; }
     CommandPalette #--input { border: ascii $border; }
     CommandPalette #--input.--list-visible { border-bottom: none; }

@@ -14,6 +14,8 @@ from tui.screens.board import Board
 from tui.widgets.filter import Filter
 from tui.widgets.item_list import ItemList
 
+GONOGO = str(Path(sys.executable).parent / "gonogo")
+
 
 @pytest.fixture
 async def wide(tmp_path: Path) -> AsyncIterator[Desk]:
@@ -94,12 +96,22 @@ async def test_no_markup_in_the_words_is_obeyed(wide: Desk) -> None:
     await wide.see('No item has "[/"')
 
 
+def test_the_filter_is_one_line_of_ascii_where_nothing_else_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "checklist.toml").write_text(CHECKLIST.replace("릴리스 노트를 읽었다", "Notes are read"))
+    environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C", "HOME": str(tmp_path)}
+    with Terminal([GONOGO], tmp_path, environment, (80, 24)) as terminal:
+        terminal.see("Infrastructure")
+        terminal.press("/cache")
+        terminal.see("/cache ")
+        terminal.see("1 of 2 shown - 0/2 -+")
+        assert terminal.text.isascii()
+
+
 @pytest.mark.parametrize("typed", ["/Rlow", "/r", "/Fx/"])
 def test_what_is_typed_or_pasted_at_once_is_not_taken_for_commands(tmp_path: Path, typed: str) -> None:
     (tmp_path / "checklist.toml").write_text(CHECKLIST)
     environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "HOME": str(tmp_path)}
-    gonogo = str(Path(sys.executable).parent / "gonogo")
-    with Terminal([gonogo], tmp_path, environment, (100, 30)) as terminal:
+    with Terminal([GONOGO], tmp_path, environment, (100, 30)) as terminal:
         terminal.see("Infrastructure")
         terminal.see("Help")
         terminal.press(typed)
