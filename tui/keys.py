@@ -294,6 +294,7 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group(marked("The item under the cursor"), BOARD),
+    Group(marked("Everywhere"), CONSOLE),
     Group(marked("The list"), LIST),
     Group(marked("While a filter is typed"), FILTER),
     Group(marked("Inside an item"), DETAIL),
@@ -301,7 +302,6 @@ GROUPS = (
     Group(marked("While a question is asked"), PROMPT),
     Group(marked("While there is a choice"), CHOICE),
     Group(marked("In this help"), HELP),
-    Group(marked("Everywhere"), CONSOLE),
 )
 """Every binding there is, by where it works."""
 

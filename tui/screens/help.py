@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.events import Resize
-from textual.widgets import Static
+from textual.geometry import Size
+from textual.widget import Widget
 
 from checklist.language import gettext as _
 from checklist.language import marked
@@ -53,17 +53,7 @@ class Help(Window[None]):
         with VerticalScroll(classes="window") as window:
             window.border_title = _("Help")
             window.border_subtitle = _("esc goes back")
-            yield Static()
-
-    def on_resize(self, event: Resize) -> None:
-        """Break the lines anew."""
-        del event
-        self.call_after_refresh(self._show)
-
-    def _show(self) -> None:
-        chosen = cast("Console", self.app).settings.keys
-        window = self.query_one(VerticalScroll)
-        self.query_one(Static).update(text(chosen, window.scrollable_content_region.width))
+            yield _Text()
 
     def action_close(self) -> None:
         """Go back."""
@@ -84,6 +74,28 @@ class Help(Window[None]):
         window.scroll_to(y=0 if way < 0 else window.max_scroll_y, animate=False)
 
 
+class _Text(Widget):
+    """The text, broken into lines for the width there is."""
+
+    DEFAULT_CSS = """
+    _Text {
+        height: auto;
+    }
+    """
+
+    def _lines(self, width: int) -> Content:
+        return text(cast("Console", self.app).settings.keys, width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines."""
+        del container, viewport
+        return self._lines(width).plain.count("\n") + 1
+
+    def render(self) -> Content:
+        """Return the lines."""
+        return self._lines(self.size.width)
+
+
 def text(chosen: Mapping[str, str], width: int) -> Content:
     """Return the whole help in lines of at most so many cells.
 
@@ -91,23 +103,18 @@ def text(chosen: Mapping[str, str], width: int) -> Content:
         chosen: The keys that the operator has set, by the id of their binding.
         width: Cells.
     """
-    parts: list[Content] = []
-    for title, bindings in keys.GROUPS:
-        rows = [
-            (
-                Content.styled(" ".join(map(keymap.written, keymap.keys_of(one, chosen))), "bold"),
-                _(one.tooltip),
-            )
-            for one in bindings
-        ]
-        parts.append(_part(_(title), rows, width))
-    parts.append(_part(_("States"), [(state(one), _(meaning)) for one, meaning in MEANING.items()], width))
-    parts.append(
-        _part(_("Verdicts"), [(verdict(one), _(meaning)) for one, meaning in VERDICTS.items()], width)
-    )
+    groups = [_part(_(title), [_row(one, chosen) for one in some], width) for title, some in keys.GROUPS]
+    states = _part(_("States"), [(state(one), _(meaning)) for one, meaning in MEANING.items()], width)
+    verdicts = _part(_("Verdicts"), [(verdict(one), _(meaning)) for one, meaning in VERDICTS.items()], width)
     where = _("Keys, bell and mouse are set in {file}.").format(file=config_file())
-    parts.append(_part(_("Settings"), [(Content(), where)], width))
-    return Content("\n\n").join(parts)
+    settings = _part(_("Settings"), [(Content(), where)], width)
+    # First what is wanted most: what can be done with an item, and what its glyph means.
+    return Content("\n\n").join([groups[0], states, verdicts, *groups[1:], settings])
+
+
+def _row(binding: Binding, chosen: Mapping[str, str]) -> Line:
+    written = " ".join(map(keymap.written, keymap.keys_of(binding, chosen)))
+    return Content.styled(written, "bold"), _(binding.tooltip)
 
 
 def _part(title: str, rows: Iterable[Line], width: int) -> Content:
