@@ -54,7 +54,9 @@ class _Offers(Provider):
         matcher = self.matcher(query)
         found = False
         for offer in self.offers():
-            if score := max(matcher.match(offer.name), matcher.match(offer.others) / 2):
+            # Letters far apart in a sentence are no find, as they are in a name.
+            inside = query.casefold() in offer.others.casefold()
+            if score := matcher.match(offer.name) or inside / 2:
                 found = True
                 yield _hit(offer, score, matcher.highlight(offer.name))
         if not found:

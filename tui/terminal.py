@@ -154,8 +154,9 @@ def _left(app: App[Any]) -> Iterator[None]:
     """Give the terminal away for a while; the console goes on, and draws nothing."""
     _away.add(app)
     try:
-        # Textual would go on drawing into a queue that nobody empties, and stand still when it is full.
-        with app.batch_update(), app.suspend():
+        # Textual would go on drawing into a queue that nobody empties, and stand still when it is full. The
+        # batch is over before the terminal is back, or what is drawn first would be lost.
+        with app.suspend(), app.batch_update():
             yield
     finally:
         _away.discard(app)
@@ -176,13 +177,19 @@ async def edit(app: App[Any], path: Path, line: int) -> str:
         return _("There is no editor: set EDITOR to the one that you use.")
     if not _can_leave(app):
         return _("There is no terminal here that an editor could have.")
-    try:
-        with _left(app):
+    # A trouble must not leave this block as an exception: Textual would not take the terminal back.
+    with _left(app):
+        try:
             # In the console's own process group: ctrl+z in the editor stops both, and fg brings both back.
             editor = await asyncio.create_subprocess_exec(*_command(words, path, line))
+        except OSError as error:
+            return _("{editor} cannot be started: {why}.").format(editor=words[0], why=error.strerror)
+        try:
             code = await editor.wait()
-    except OSError as error:
-        return _("{editor} cannot be started: {why}.").format(editor=words[0], why=error.strerror)
+        finally:
+            # Only when the console ends meanwhile is it still there.
+            if editor.returncode is None:
+                editor.terminate()
     return _("{editor} ended with exit code {code}.").format(editor=words[0], code=code) if code else ""
 
 

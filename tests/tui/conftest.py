@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from checklist.session import Session
 from tui.app import Console
 from tui.screens.board import Board
+from tui.settings import Settings
 
 CHECKLIST = """
 [checklist]
@@ -107,6 +108,12 @@ class Desk:
         await wait_for(lambda: self.session.states()[item] == state, f"{item} is {state}")
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test changes what the console keeps for the person who runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+
+
 OpenDesk = Callable[..., Any]
 
 
@@ -121,6 +128,7 @@ async def open_desk(
     folder: Path,
     checklist: str = CHECKLIST,
     size: tuple[int, int] = (100, 30),
+    settings: Settings | None = None,
     *,
     readonly: bool = False,
 ) -> AsyncIterator[Desk]:
@@ -130,7 +138,7 @@ async def open_desk(
         (folder / f"{item}.verdict").write_text("pass")
     session = Session.open(path, operator="operator")
     session.readonly = readonly
-    app = Console(session)
+    app = Console(session, settings)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
