@@ -63,8 +63,9 @@ class Page(Screen[T]):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Have a disabled key in the footer say why, as it does when it is pressed."""
-        if isinstance(event.widget, FooterKey) and event.widget.has_class("-disabled"):
-            self.app.simulate_key(event.widget.key)
+        key = event.widget.key if isinstance(event.widget, FooterKey) else ""
+        if active := self.active_bindings.get(key):
+            self.refuses(active.binding.action, active.node)
 
 
 class Window(ModalScreen[T], Page[T]):

@@ -1,4 +1,5 @@
 import gettext
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,9 @@ def shouting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     class Loud(gettext.NullTranslations):
         def gettext(self, message: str) -> str:
-            return message.upper() if message else "the head of the catalogue"
+            if not message:
+                return "the head of the catalogue"
+            return re.sub(r"\{\w+\}|[^{]+", lambda part: part[0] if part[0][0] == "{" else part[0].upper(), message)
 
     monkeypatch.setattr(language._Current, "catalogue", Loud())
     return iter(())
@@ -152,6 +155,12 @@ async def test_a_click_on_a_grey_key_says_why(guarded: Desk) -> None:
     undo = next(one for one in guarded.app.screen.query(FooterKey) if one.key == "u")
     await guarded.pilot.click(undo)
     await guarded.see("There is nothing [/ to take back.")
+
+
+async def test_a_click_on_a_key_does_what_it_does(guarded: Desk) -> None:
+    run = next(one for one in guarded.app.screen.query(FooterKey) if one.key == "r")
+    await guarded.pilot.click(run)
+    await guarded.state("cache", "verified")
 
 
 async def test_the_palette_offers_what_cannot_be_done_and_says_why(guarded: Desk) -> None:
