@@ -106,7 +106,9 @@ def shouting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         def gettext(self, message: str) -> str:
             if not message:
                 return "the head of the catalogue"
-            return re.sub(r"\{\w+\}|[^{]+", lambda part: part[0] if part[0][0] == "{" else part[0].upper(), message)
+            return re.sub(
+                r"\{\w+\}|[^{]+", lambda part: part[0] if part[0][0] == "{" else part[0].upper(), message
+            )
 
     monkeypatch.setattr(language._Current, "catalogue", Loud())
     return iter(())
