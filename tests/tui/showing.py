@@ -13,7 +13,7 @@ from checklist.reports.status_report import ItemReport
 from checklist.status import Evidence, Facts, Status
 from probes.outcome import Check, Outcome, Verdict, worst
 from tests.checklist.making import LOOKED, NOW, checklist, item, outcome
-from tui.messages import CheckOpened, Left, Refused, StepTicked
+from tui.messages import CheckOpened, Left, StepTicked
 from tui.widgets.detail import Detail
 
 
@@ -68,7 +68,7 @@ class OnePane(App[None]):
     def on_step_ticked(self, message: StepTicked) -> None:
         self.messages.append(message)
 
-    def on_refused(self, message: Refused) -> None:
+    def notify(self, message: str, **_: object) -> None:
         self.messages.append(message)
 
     def on_left(self, message: Left) -> None:
