@@ -146,7 +146,7 @@ async def test_go_shows_on_what_it_rests() -> None:
     assert found.gate.go, found.gate.reasons
     async with top(found, (90, 24)) as (app, _):
         text = screen_text(app)
-        assert "  GO   Nothing holds it: 1 verified, 1 attested, 1 waived." in text
+        assert "   GO     Nothing holds it: 1 verified, 1 attested, 1 waived." in text
         assert "3 of 4 green · 1 waived until 2025-06-29" in text
         assert "1 advisory item is not green. Final check of 2025-06-2" in text
         assert "by Ann." in text
@@ -188,3 +188,13 @@ async def test_the_keys_are_those_that_the_operator_has_given() -> None:
         app.set_keymap({"mark": "ctrl+t,t"})
         app.query_one(VerdictLine).show(report(manual()))
         await wait_for(lambda: "→ ctrl+t on it attests it" in screen_text(app), "the key is the new one")
+
+
+async def test_a_verdict_that_changes_is_never_cut() -> None:
+    whole = checklist(item("a"))
+    go, held = build(whole, proven(whole), NOW), report(item("a"))
+    async with top(go) as (app, _):
+        for found in (held, go, held):
+            app.query_one(VerdictLine).show(found)
+            await wait_for(lambda found=found: found.gate.verdict in screen_text(app).split(), "it is whole")
+            assert app.query_one("#verdict").region.width == 9

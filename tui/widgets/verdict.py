@@ -16,6 +16,9 @@ from tui.words import cut, flat, key_of
 NARROW = 60
 """Cells below which the verdict stands in the first line instead of beside all three."""
 
+BLOCK = 9
+"""Cells of the verdict in its block; the same for both, so that the words beside it stay where they are."""
+
 
 class VerdictLine(Horizontal):
     """The top of the board: the verdict, and beside it three lines: where it stands, why, what to do."""
@@ -24,7 +27,7 @@ class VerdictLine(Horizontal):
     VerdictLine {
         height: auto;
         max-height: 25vh;
-        #verdict { width: auto; height: auto; }
+        #verdict { width: 9; height: 3; }
         #words { width: 1fr; height: auto; padding: 0 1; }
         #words Static { height: 1; text-wrap: nowrap; }
         &.-narrow #verdict { display: none; }
@@ -68,10 +71,10 @@ class VerdictLine(Horizontal):
         narrow = self.size.width < NARROW
         self.set_class(narrow, "-narrow")
         style = "bold reverse $text-success" if gate.go else "bold reverse $text-error"
-        block = f"  {gate.verdict}  "
-        blank = " " * len(block)
-        self.query_one("#verdict", Static).update(Content.styled(f"{blank}\n{block}\n{blank}", style))
-        room = self.size.width - (0 if narrow else len(block) + 2)
+        blank = " " * BLOCK
+        block = f"{blank}\n{gate.verdict:^{BLOCK}}\n{blank}"
+        self.query_one("#verdict", Static).update(Content.styled(block, style), layout=False)
+        room = self.size.width - (0 if narrow else BLOCK + 2)
         first = Content.styled(f" {gate.verdict} ", style) + Content(" ") if narrow else Content("")
         head = cut(stands(report), room - first.cell_length)
         name = cut(_name(report), room - first.cell_length - Content(head).cell_length - 2)
@@ -87,7 +90,8 @@ class VerdictLine(Horizontal):
             "#how": Content.assemble((arrow, "bold $text-primary"), cut(how, room - len(arrow))),
         }
         for line, words in lines.items():
-            self.query_one(line, Static).update(words)
+            # Nothing changes its size, so that no frame is drawn with a verdict that is cut.
+            self.query_one(line, Static).update(words, layout=False)
 
     def _key_of(self, binding: str) -> str:
         return key_of(self.app, binding)
