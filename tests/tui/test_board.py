@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ async def test_the_board_shows_panels_items_and_the_reason_that_holds_the_releas
     ):
         assert text in desk.text
     assert "cache: its probe has never run" in desk.text
-    assert "01-01!" in desk.text
+    assert re.search(r"late \d+y", desk.text)
 
 
 async def test_the_cursor_moves_by_item_and_by_panel_and_the_detail_follows(desk: Desk) -> None:
@@ -94,7 +95,8 @@ async def test_what_did_not_pass_says_what_to_do_next(tmp_path: Path) -> None:
     async with open_desk(tmp_path, text) as desk:
         await desk.press("r")
         await desk.see("→ Wait.")
-        assert desk.text.count("→") == 1
+        # Once at the top, and once with the evidence.
+        assert desk.text.count("→ Wait.") == 2
         await desk.press("j", "r")
         await desk.see("→ Look again.")
         assert "No such place." in desk.text
