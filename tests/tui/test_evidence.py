@@ -13,6 +13,7 @@ from tests.checklist.making import NOW, claim, hours, item
 from tests.tui.conftest import Desk, open_desk, screen_text, wait_for
 from tests.tui.showing import check, found, shown
 from tui.screens.evidence import EvidenceScreen
+from tui.widgets.pane import Pane
 
 FULL = check("memory", "fail", observed=91, unit="%", limit=80, message="Memory at 91 %.", hint="Grow it.")
 WELL = check("clients", observed=12, limit=100, message="12 clients.")
@@ -118,6 +119,22 @@ async def test_it_follows_what_the_probe_finds_while_it_is_open() -> None:
         await app.see("✗ fail  memory")
         app.whole.show(replace(shown(), id="another"), now=NOW)
         assert "✗ fail  memory" in app.text
+
+
+async def test_what_is_shown_again_unchanged_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = OneScreen()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await app.see("60 min ago")
+        drawn: list[int] = []
+        real = Pane.render_line
+        monkeypatch.setattr(Pane, "render_line", lambda pane, y: drawn.append(y) or real(pane, y))
+        app.whole.show(REPORT, TREND, by="Bob", now=NOW)
+        await pilot.pause()
+        assert drawn == []
+        app.whole.show(REPORT, TREND, by="Bob", now=hours(1))
+        await pilot.pause()
+        assert len(set(drawn)) == 2
+        await app.see("2 h ago")
 
 
 async def test_nothing_is_advised_again_that_may_be_done_already() -> None:

@@ -141,7 +141,9 @@ class EvidenceScreen(Page[None]):
         pane.parts = self._parts(check)
         dot = glyphs().dot
         place = f" {dot} {self._place + 1}/{len(checks)}" if check else ""
-        pane.border_title = Content(f"{self._item.id}{place}")
+        title = f"{self._item.id}{place}"  # of letters, digits, dots and dashes, so never markup
+        if pane.border_title != title:
+            pane.border_title = title
         pane.draw()
 
     def _parts(self, check: Check | None) -> list[list[Content]]:

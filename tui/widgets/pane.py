@@ -95,7 +95,7 @@ class Pane(ScrollView, can_focus=True):
             self.refresh()
             return
         for number, (was, now) in enumerate(zip(before, self._lines, strict=True)):
-            if was[0] is not now[0]:
+            if was[0] != now[0]:
                 self.refresh_line(number)
 
     def draw_anew(self) -> None:
