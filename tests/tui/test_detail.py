@@ -36,7 +36,7 @@ def _same_glyphs() -> Iterator[None]:
 
 def plain(text: str) -> str:
     """Return what stands in the pane as running text, however it is wrapped."""
-    return " ".join(line.strip("│╭╮╰╯─ ▌") for line in text.splitlines())
+    return " ".join(line.strip("│┃╭╮╰╯─━┏┓┗┛ ▌") for line in text.splitlines())
 
 
 # What comes first

@@ -56,7 +56,7 @@ class Pane(ScrollView, can_focus=True):
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
         scrollbar-gutter: stable;
-        &:focus { border: round $primary; }
+        &:focus { border: heavy $primary; }
         .pane--cursor { background: $surface; color: $primary; }
     }
     """
