@@ -117,15 +117,19 @@ def stop(app: App[Any]) -> str:
         return _("There is no shell here to go back to.")
     with _left(app):
         # Textual stops this process alone: a shell that started `make` would go on waiting for make. The
-        # driver's own answer to the signal is put off, or the terminal would be given back twice.
-        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        # driver's own answers to the signals are put off, or the terminal would be given back twice: that to
+        # SIGCONT may come when the terminal is taken already, and two threads would read the keys.
+        before = [
+            (number, signal.signal(number, signal.SIG_DFL)) for number in (signal.SIGTSTP, signal.SIGCONT)
+        ]
         try:
             os.killpg(0, signal.SIGTSTP)
             # Sent on in the background it stops again: it is not its turn to draw.
             while os.tcgetpgrp(sys.__stdin__.fileno()) != os.getpgrp():  # type: ignore[union-attr]  # a terminal
                 os.killpg(0, signal.SIGTSTP)
         finally:
-            signal.signal(signal.SIGTSTP, before)
+            for number, handler in before:
+                signal.signal(number, handler)
     return ""
 
 
