@@ -14,6 +14,7 @@ import msgspec
 from checklist.language import gettext as _
 from checklist.language import marked
 from cli.exits import narrate, refuse
+from cli.help import Command
 from cli.options import place_of
 from cli.sessions import open_session
 
@@ -39,7 +40,7 @@ class _Said(msgspec.Struct):
     failed: str = ""
 
 
-@click.command()
+@click.command(cls=Command)
 def demo() -> None:
     """Open the console on a throw-away production that is really broken.
 
