@@ -2,7 +2,7 @@
 
 `python -m cli.demo.keeper` makes the production and then waits for the end of its standard input, which is
 a pipe that only gonogo holds: killed or not, the end of gonogo is its end. Standard output tells in lines of
-JSON what is being made: `{"folder": "/tmp/gonogo-x4k2"}`, `{"making": "cache"}`, and at last `{"ready":
+JSON what is being made: `{"folder": "/tmp/gonogo-x4k"}`, `{"making": "cache"}`, and at last `{"ready":
 {...}}` with the variables that the probes are told by, or `{"failed": "why"}`.
 """
 
@@ -29,9 +29,9 @@ def _tell(**what: object) -> None:
 
 
 def _new_folder() -> Path:
-    """Make a folder for this user alone. Its name is short: it stands in commands that people type."""
+    """Make a folder for this user alone. Its name is short, so that commands fit into half a screen."""
     while True:
-        name = "gonogo-" + "".join(secrets.choice(_LETTERS) for _ in range(4))
+        name = "gonogo-" + "".join(secrets.choice(_LETTERS) for _ in range(3))
         folder = Path(tempfile.gettempdir()).resolve() / name
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)

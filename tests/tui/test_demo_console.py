@@ -5,8 +5,9 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,20 @@ REASONS = {
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def room() -> Iterator[str]:
+    """A folder for temporary files with a short name: a command is read from the screen in one line."""
+    with tempfile.TemporaryDirectory(prefix="", dir="/tmp") as folder:
+        yield folder
+
+
+@pytest.fixture
+def environment(tmp_path: Path, room: str) -> dict[str, str]:
     (tmp_path / "home").mkdir()
-    (tmp_path / "tmp").mkdir()
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.environ["PYTHONPATH"],
         "HOME": str(tmp_path / "home"),
-        "TMPDIR": str(tmp_path / "tmp"),
+        "TMPDIR": room,
         "TERM": "xterm-256color",
         "LANG": "C.UTF-8",
         "LOGNAME": "operator",
@@ -49,6 +56,13 @@ def folder_of(terminal: Terminal) -> Path:
     found = re.search(rb"production in (\S+):", terminal.raw)
     assert found
     return Path(os.fsdecode(found[1]))
+
+
+def repair_on_screen(terminal: Terminal, item: str) -> str:
+    terminal.see(f"/fix/{item} ")
+    found = re.search(rf"\$ (.*/fix/{item}) ", terminal.text)
+    assert found
+    return found[1]
 
 
 def family_of(terminal: Terminal) -> list[psutil.Process]:
@@ -86,7 +100,7 @@ def until(terminal: Terminal, condition: Callable[[], object]) -> None:
 def test_a_stranger_repairs_all_five_and_reaches_go(
     gonogo: str, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    with Terminal([gonogo, "demo"], tmp_path, environment, size=(120, 40)) as terminal:
+    with Terminal([gonogo, "demo"], tmp_path, environment, size=(140, 40)) as terminal:
         terminal.see("NO-GO")
         terminal.see("attested")
         folder, family = folder_of(terminal), family_of(terminal)
@@ -100,6 +114,7 @@ def test_a_stranger_repairs_all_five_and_reaches_go(
             if item in BROKEN:
                 assert states(folder)[item] == "reopened"
                 assert REASONS[item] in items[item]["evidence"]["summary"]
+                assert items[item]["repair"] == repair_on_screen(terminal, item)
                 subprocess.run(["sh", "-c", items[item]["repair"]], check=True, capture_output=True)
                 terminal.press("r")
                 until(terminal, lambda: states(folder)[item] == "verified")  # noqa: B023  # called at once
