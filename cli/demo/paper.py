@@ -18,6 +18,8 @@ NAME = "gonogo demo"
 """Who does what the demo does by itself, in the journal."""
 
 _HOST = "Advisory in this demo: it looks at your own machine, whose room is no part of the play."
+_CACHE = "In this demo it may take a second to answer: every other probe works on the same machine."
+_PATIENCE = {"latency_warn": "1s", "latency_fail": "2s"}
 _SIGNED = "Notes read together; the release manager rolls back to the last release by hand, up to 06:00"
 
 
@@ -44,18 +46,21 @@ def write(folder: Path, repairs: Mapping[str, str], missing: Mapping[str, str]) 
     for item, command in repairs.items():
         more.setdefault(item, {})["repair"] = command
     more["host"] = {"severity": "advisory", "notes": [_HOST]}
+    more["cache"] |= {"notes": [_CACHE]}
     path = folder / "checklist.toml"
-    path.write_text(_with((shipped() / "checklist.toml").read_text(), more))
+    path.write_text(
+        _with((shipped() / "checklist.toml").read_text(), {"id": more, "use": {"redis": _PATIENCE}})
+    )
     asyncio.run(_say(path, Place(example), missing))
 
 
-def _with(text: str, more: Mapping[str, Mapping[str, object]]) -> str:
-    """Return the text of a checklist with more keys in some of its items, below their ids."""
+def _with(text: str, more: Mapping[str, Mapping[str, Mapping[str, object]]]) -> str:
+    """Return the text of a checklist with more keys in some of its tables, below their `id` or `use`."""
 
     def keys(found: re.Match[str]) -> str:
-        return f"{found[0]}\n{tomli_w.dumps(more.get(found[1], {}))}".rstrip()
+        return f"{found[0]}\n{tomli_w.dumps(more[found[1]].get(found[2], {}))}".rstrip()
 
-    return re.sub(r'^id = "(.+?)".*$', keys, text, flags=re.MULTILINE)
+    return re.sub(r'^(id|use) = "(.+?)".*$', keys, text, flags=re.MULTILINE)
 
 
 async def _say(path: Path, example: Place, missing: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from checklist import definition
 from checklist.gate import GO, NO_GO
 from checklist.lifecycle import State
 from checklist.session import Session
@@ -65,6 +66,17 @@ def repair(session: Session, item: str) -> None:
     subprocess.run(["sh", "-c", command], check=True, capture_output=True, cwd="/")
 
 
+async def look(session: Session, states: dict[str, State]) -> None:
+    """Run the probes of some items and expect these states; a busy machine may answer too late once."""
+    for _ in range(3):
+        found = await session.check(list(states))
+        seen = {item.id: item.state for item in found.items if item.id in states}
+        if seen == states:
+            return
+    summaries = [item.evidence.summary for item in found.items if item.evidence]
+    assert seen == states, summaries
+
+
 async def test_all_is_claimed_and_nothing_is_proven_as_it_was_then(session: Session) -> None:
     report = session.report()
     items = {item.id: item for item in report.items}
@@ -84,6 +96,13 @@ async def test_all_is_claimed_and_nothing_is_proven_as_it_was_then(session: Sess
     # The machine that the demo runs on is nobody's fault.
     assert items["host"].severity == "advisory"
     assert "Advisory in this demo" in items["host"].notes[0]
+    # What the demo asks of the cache is less than what is asked of a real one, and it says so.
+    shipped = definition.load(REPOSITORY / "checklist.toml").by_id["cache"].probe
+    asked = session.checklist.by_id["cache"].probe
+    assert shipped
+    assert asked
+    assert {**shipped.parameters, "latency_warn": "1s", "latency_fail": "2s"} == asked.parameters
+    assert "In this demo it may take a second to answer" in cache.notes[0]
     assert session.checklist.title == "Production readiness"
 
 
@@ -100,13 +119,10 @@ async def test_each_repair_turns_its_own_item_green_and_no_other_and_all_give_go
             assert len(item.repair) < 30 + len(str(session.place.folder))
     for number, name in enumerate(BROKEN, 1):
         repair(session, name)
-        await session.check(list(BROKEN))
-        states = session.states()
-        green = [one for one in BROKEN if states[one] is State.VERIFIED]
-        assert green == list(BROKEN)[:number]
-        assert all(states[one] is State.REOPENED for one in BROKEN if one not in green)
+        green = list(BROKEN)[:number]
+        await look(session, {one: State.VERIFIED if one in green else State.REOPENED for one in BROKEN})
     found = await session.check()
-    assert found.gate.verdict == GO
+    assert found.gate.verdict == GO, found.gate.reasons
     assert not found.gate.waived
 
 
@@ -114,9 +130,7 @@ async def test_a_repair_may_be_run_twice(session: Session) -> None:
     for _ in range(2):
         for name in BROKEN:
             repair(session, name)
-    await session.check(list(BROKEN))
-    states = session.states()
-    assert {name: states[name] for name in BROKEN} == dict.fromkeys(BROKEN, State.VERIFIED)
+    await look(session, dict.fromkeys(BROKEN, State.VERIFIED))
 
 
 @pytest.mark.parametrize("demo", [()], indirect=True, ids=["no Redis"])
@@ -139,8 +153,7 @@ async def test_without_redis_server_the_cache_is_waived_and_go_is_honest(session
 @pytest.mark.parametrize("demo", [("redis-server",)], indirect=True, ids=["server"])
 async def test_without_redis_cli_the_cache_is_repaired_by_python(session: Session) -> None:
     repair(session, "cache")
-    await session.run("cache")
-    assert session.states()["cache"] is State.VERIFIED
+    await look(session, {"cache": State.VERIFIED})
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -90,11 +91,11 @@ def states(folder: Path) -> dict[str, str]:
 def until(terminal: Terminal, condition: Callable[[], object]) -> None:
     """Wait for something that is not on the screen, and read on: a program that nobody reads stands still."""
 
-    def looked() -> object:
-        terminal._read(0)
-        return condition()
-
-    wait_until(looked, f"what the screen led to:\n{terminal.text}")
+    deadline = monotonic() + 90  # the first scan for keys compiles its rules
+    while not condition():
+        if monotonic() > deadline:
+            pytest.fail(f"never came true\n{terminal.text}")
+        terminal._read(0.05)
 
 
 def test_a_stranger_repairs_all_five_and_reaches_go(
