@@ -177,6 +177,21 @@ def test_what_goes_through_gettext_is_a_text_as_it_stands(path: Path) -> None:
     assert wrong == []
 
 
+def at_import(node: ast.AST) -> Iterator[ast.Call]:
+    """Return the calls that are made when a module is read: before anybody has chosen a language."""
+    for part in ast.iter_child_nodes(node):
+        inside = isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from at_import(part.args if inside else part)
+        if isinstance(part, ast.Call):
+            yield part
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_nothing_is_translated_before_a_language_is_chosen(path: Path) -> None:
+    calls = at_import(ast.parse(path.read_text()))
+    assert [node.lineno for node in calls if called(node) in {"_", "gettext", "ngettext"}] == []
+
+
 def test_every_command_and_option_can_be_translated() -> None:
     for one in command.commands.values():
         assert getattr(one, "source", None), one.name
