@@ -364,8 +364,7 @@ def _resolved(item: ResolvedItem) -> Iterator[Block]:
 
 def _finding(found: Found) -> str:
     words = _("{verdict} at {moment}: {summary}")
-    verdict = _(found.verdict) if found.verdict else ""
-    return words.format(verdict=verdict, moment=_moment(found.at), summary=found.summary)
+    return words.format(verdict=_(found.verdict), moment=_moment(found.at), summary=found.summary)
 
 
 def _claimed(item: ResolvedItem) -> str:

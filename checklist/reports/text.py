@@ -180,7 +180,7 @@ def _happened(line: Entry) -> str:
 
 def datum(name: str, value: str) -> str:
     """Return what the journal keeps under a name, for people: some of it is a word of ours."""
-    return _(value) if name in {"verdict", "reason", "mark"} and value else value
+    return _(value) if name in {"verdict", "reason", "mark"} else value
 
 
 def _not_run(item: ItemReport) -> str:

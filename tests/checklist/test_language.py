@@ -83,6 +83,7 @@ def test_a_language_that_is_asked_for_wins() -> None:
 def test_what_is_not_in_the_catalogue_is_said_in_english() -> None:
     language.choose("ko", {})
     assert language.gettext("Nobody says this.") == "Nobody says this."
+    assert language.gettext("") == ""
     assert language.ngettext("{number} such", "{number} such ones", 2) == "{number} such ones"
 
 
