@@ -240,6 +240,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         write_mo(file, catalogue)
     monkeypatch.setattr(language, "_FOLDER", tmp_path / "locale")
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("LANGUAGE", "")  # as it was afterwards
 
     def say_(*args: str) -> str:
         monkeypatch.setattr(sys, "argv", ["gonogo", "--lang", "ko", *args])
