@@ -96,7 +96,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "junit": lambda text: [(one.tag, sorted(one.attrib), one.get("type")) for one in fromstring(text).iter()],  # noqa: S314  # ours
     "prometheus": str.splitlines,
     "github": lambda text: re.findall(r"^::\w+ [^:]*::", text, re.MULTILINE),
-    "nagios": lambda text: text.partition("|")[2].split(),
+    "nagios": lambda text: re.findall(r"(\w+)=", text),
 }
 """What a program takes from each format."""
 
