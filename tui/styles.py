@@ -11,6 +11,9 @@ CSS = """
     padding: 0 1;
     scrollbar-size-vertical: 1;
 }
+SearchIcon {
+    display: none;
+}
 Toast {
     max-width: 90%;
     padding: 0 1;
@@ -28,7 +31,6 @@ ASCII = """
     CommandPalette #--input { border: ascii $border; }
     CommandPalette #--input.--list-visible { border-bottom: none; }
     CommandPalette LoadingIndicator { border-bottom: ascii $border; }
-    SearchIcon { display: none; }
     Toast.-information { border: none; border-left: ascii $success; }
     Toast.-warning { border: none; border-left: ascii $warning; }
     Toast.-error { border: none; border-left: ascii $error; }
@@ -38,10 +40,19 @@ ASCII = """
 """What Textual draws its frames with is not in ASCII."""
 
 NO_COLOR = """
-App:nocolor {
-    .option-list--option-highlighted { text-style: reverse; }
-    .input--selection { text-style: reverse; }
-    Toast { border: round $foreground; }
+OptionList:nocolor > .option-list--option-highlighted,
+CommandList:nocolor > .option-list--option-highlighted {
+    text-style: bold underline;
+}
+Input:nocolor > .input--cursor,
+Input:nocolor > .input--selection {
+    text-style: bold underline;
+}
+App:nocolor Toast {
+    border: round $foreground;
 }
 """
-"""Where there is no colour, a place that stands out by its colour alone does not stand out."""
+"""Where there is no colour, a place that stands out by its colour alone does not stand out.
+
+Underlined, as Textual drops `reverse` where it puts these styles together.
+"""

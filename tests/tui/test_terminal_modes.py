@@ -218,6 +218,43 @@ def test_the_mouse_is_left_to_the_terminal_and_taken_back(folder: Path, environm
         terminal.see("ready>")
 
 
+def test_a_mouse_that_was_not_wanted_is_never_taken(
+    gonogo: str, folder: Path, environment: dict[str, str]
+) -> None:
+    (folder / ".config" / "gonogo").mkdir(parents=True)
+    (folder / ".config" / "gonogo" / "config.toml").write_text("mouse = false\n")
+    with Terminal([gonogo], folder, environment) as terminal:
+        terminal.see("Something slow")
+        assert MOUSE_ON not in terminal.raw
+        terminal.press("m")
+        terminal.see("The mouse is the console's")
+        assert MOUSE_ON in terminal.raw
+        terminal.press("q")
+        assert terminal.ended() == 0
+        assert terminal.raw.rfind(MOUSE_ON) < terminal.raw.rfind(MOUSE_OFF)
+
+
+def test_what_is_chosen_stands_out_without_colour(
+    gonogo: str, folder: Path, environment: dict[str, str]
+) -> None:
+    with Terminal([gonogo], folder, {**environment, "NO_COLOR": "1"}) as terminal:
+        terminal.see("Something slow")
+        terminal.press(":")
+        terminal.see("Run this item's own probe")
+        first = next(y for y, line in enumerate(terminal.screen.display) if "Resolve  space" in line)
+        assert terminal.screen.buffer[first][4].underscore
+        assert not terminal.screen.buffer[first + 3][4].underscore
+        terminal.press(ESCAPE)
+        terminal.gone("Run this item's own probe")
+        terminal.press("q")
+        assert terminal.ended() == 0
+
+
+def back(terminal: Terminal, mark: int) -> None:
+    """Wait until the console has its screen again; what is read here knows one screen for all programs."""
+    wait_until(lambda: terminal._read(0.05) and b"?1049h" in terminal.raw[mark:], "the console is back")
+
+
 PASS = 'use = "test-async"\ndo = "pass"'
 EDITOR = """#!/bin/sh
 echo "$0 $* color=${NO_COLOR-none}" > args
@@ -250,8 +287,7 @@ def test_the_editor_opens_at_the_line_and_runs_go_on(
         # A key for the editor is none for the console.
         mark = len(terminal.raw)
         terminal.press("q\n")
-        terminal.see("The release manager")
-        assert b"?1049h" in terminal.raw[mark:]
+        back(terminal, mark)
         assert (folder / "args").read_text() == f"{editor} +{line} {folder}/checklist.toml color=1\n"
         assert (folder / "checklist.toml").read_text().endswith("# q\n")
         terminal.press("?")
@@ -308,7 +344,8 @@ def test_what_runs_ends_while_the_editor_is_open(
         terminal.see("EDITING")
         # More is drawn meanwhile than Textual's queue would hold.
         wait_until(lambda: status.exists() and status.read_text().count('verdict = "pass"') > 50, "it ran")
+        mark = len(terminal.raw)
         terminal.press("\n")
-        terminal.see("Something slow")
+        back(terminal, mark)
         terminal.press("q")
         assert terminal.ended() == 0
