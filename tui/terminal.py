@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,14 +124,24 @@ def stop(app: App[Any]) -> str:
             (number, signal.signal(number, signal.SIG_DFL)) for number in (signal.SIGTSTP, signal.SIGCONT)
         ]
         try:
-            os.killpg(0, signal.SIGTSTP)
+            _stop_group()
             # Sent on in the background it stops again: it is not its turn to draw.
             while os.tcgetpgrp(sys.__stdin__.fileno()) != os.getpgrp():  # type: ignore[union-attr]  # a terminal
-                os.killpg(0, signal.SIGTSTP)
+                _stop_group()
         finally:
             for number, handler in before:
                 signal.signal(number, handler)
     return ""
+
+
+def _stop_group() -> None:
+    """Stop everything in our process group; return when it is brought back."""
+    # Textual stops this process alone: a shell that started `make` would go on waiting for make.
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    # Sent to the group the signal may reach another thread, and this one would go on for a moment.
+    signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
 
 
 def _can_leave(app: App[Any]) -> bool:
