@@ -117,9 +117,8 @@ def stop(app: App[Any]) -> str:
     if not _can_leave(app) or not _has_shell():
         return _("There is no shell here to go back to.")
     with _left(app):
-        # Textual stops this process alone: a shell that started `make` would go on waiting for make. The
-        # driver's own answers to the signals are put off, or the terminal would be given back twice: that to
-        # SIGCONT may come when the terminal is taken already, and two threads would read the keys.
+        # The driver's own answers to the signals are put off, or the terminal would be given back twice: that
+        # to SIGCONT may come when the terminal is taken already, and two threads would read the keys.
         before = [
             (number, signal.signal(number, signal.SIG_DFL)) for number in (signal.SIGTSTP, signal.SIGCONT)
         ]
