@@ -74,6 +74,13 @@ class Terminal:
             if monotonic() > deadline or not self._read(0.1):
                 pytest.fail(f"{'not' if there else 'still'} on the screen: {text!r}\n{self.text}")
 
+    def come(self, text: str, since: int) -> None:
+        """Wait until a text has come after so many bytes: what stood on the screen before does not count."""
+        deadline = monotonic() + PATIENCE
+        while text.encode() not in self.raw[since:]:
+            if monotonic() > deadline or not self._read(0.1):
+                pytest.fail(f"has not come: {text!r}\n{self.text}")
+
     def gone(self, text: str) -> None:
         """Wait until a text is no longer on the screen."""
         self.see(text, there=False)

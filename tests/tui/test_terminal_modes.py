@@ -148,9 +148,10 @@ def test_ctrl_z_goes_to_the_shell_and_fg_comes_back_with_what_runs(
         terminal.press("r")
         terminal.see("running for")
         for _ in range(2):
+            before = len(terminal.raw)
             terminal.press(CTRL_Z)
-            terminal.see("Stopped")
-            terminal.see("ready>")
+            terminal.come("Stopped", before)
+            terminal.come("ready>", terminal.raw.rfind(b"Stopped"))
             terminal.press("stty -a | tr ' ' '\\n' | grep -x -e icanon -e echo | paste -sd+\n")
             terminal.see("icanon+echo")
             # In the background it waits for its turn.
