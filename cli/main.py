@@ -22,7 +22,7 @@ from cli.options import env_option, place_of
 from cli.probe import probe
 from cli.records import log, report
 from cli.schema import init, schema
-from cli.sessions import interrupted, open_session
+from cli.sessions import interrupted, need_terminal, open_session
 
 
 class Door(Group):
@@ -104,8 +104,7 @@ for one in (
 @env_option
 def console(path: Path | None, checklist: Path | None, readonly: bool, env: str) -> None:
     """Open the console."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        refuse(_("the console needs a terminal; in a script use `gonogo status` or `gonogo check`"))
+    need_terminal()
     session = open_session(place_of(path or checklist, env))
     session.readonly = readonly
     from tui.app import open_console

@@ -1,5 +1,6 @@
 """Opening a session, and doing one thing with it."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from checklist.session import Session
 
 T = TypeVar("T")
+
+
+def need_terminal() -> None:
+    """End with a word on what to do instead, unless there is a terminal on which the console can draw."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        refuse(_("the console needs a terminal; in a script use `gonogo status` or `gonogo check`"))
+    # Textual looks at neither and would draw all the same.
+    if (kind := os.environ.get("TERM", "")) in {"", "dumb"}:
+        said = _("the console cannot draw on a terminal of kind {kind}: set TERM, or use `gonogo status`")
+        refuse(said.format(kind=kind or "?"))
 
 
 def open_session(place: "Place", by: str | None = None) -> "Session":

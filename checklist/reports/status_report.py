@@ -39,7 +39,7 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
         run: The id of the run that it is from.
         waits_for: The items that it comes after and that are not green.
         waiver_void: Why its waiver does not hold; empty if it holds, or there is none.
-        days_left: How many days are left until it is due; None if it is green, late or has no such day.
+        days_left: How many days are left until it is due; None if it is green, or that day is past or none.
         edited: Whether the item was edited since its evidence was found.
 
     The other attributes are those of the item and its facts.
@@ -113,7 +113,7 @@ def build(checklist: Checklist, status: Status, now: datetime) -> StatusReport:
         facts, state = status.of(item.id), found[item.id]
         today = day(now, checklist.policy.time_zone)
         late = days_late(item, facts, state, today)
-        left = (item.due - today).days if item.due and state not in GREEN and not late else None
+        left = (item.due - today).days if item.due and item.due >= today and state not in GREEN else None
         items.append(
             ItemReport(
                 id=item.id,

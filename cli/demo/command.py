@@ -16,7 +16,7 @@ from checklist.language import marked
 from cli.exits import narrate, refuse
 from cli.help import Command
 from cli.options import place_of
-from cli.sessions import open_session
+from cli.sessions import need_terminal, open_session
 
 _BROKEN = {
     "cache": marked("a Redis that is short of memory"),
@@ -48,8 +48,7 @@ def demo() -> None:
     Each item names the command that repairs it. With all five repaired, the final check gives GO.
     Everything runs on this machine alone, and is gone when you leave.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        refuse(_("the demo opens the console, which needs a terminal"))
+    need_terminal()
     with _kept() as made:
         os.environ.update(made.variables)
         session = open_session(place_of(made.folder / "checklist.toml", ""))

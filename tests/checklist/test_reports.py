@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -52,6 +53,19 @@ def test_a_report_says_of_each_item_what_is_known() -> None:
     linked = checklist(item("host"), item("cache", after=("host",), links=("https://example.com/",)))
     found = build(Status(), linked).items[1]
     assert (found.after, found.links) == (("host",), ("https://example.com/",))
+
+
+@pytest.mark.parametrize(
+    ("due", "facts", "left"),
+    [(2, {}, 2), (0, {}, 0), (-1, {}, None), (None, {}, None), (-1, {"claim": claim(on=days(-3))}, None)],
+)
+def test_days_are_left_until_the_day_is_past(
+    due: int | None, facts: dict[str, Any], left: int | None
+) -> None:
+    only = item(due=None if due is None else days(due))
+    known = Status(items={only.id: Facts(**facts)})
+    (found,) = status_report.build(checklist(only), known, NOW).items
+    assert found.days_left == left
 
 
 def test_a_report_of_an_item_that_never_ran_names_no_run() -> None:

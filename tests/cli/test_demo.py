@@ -233,7 +233,10 @@ def test_it_says_why_it_cannot_be_built(tmp_path: Path) -> None:
 def test_it_needs_a_terminal_and_says_so(call: Call, tmp_path: Path) -> None:
     done = call("demo", TMPDIR=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr == "gonogo: the demo opens the console, which needs a terminal\n"
+    assert (
+        done.stderr
+        == "gonogo: the console needs a terminal; in a script use `gonogo status` or `gonogo check`\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -28,7 +28,7 @@ CHECKLIST = {"title", "release", "environment", "hash"}
 ITEM = {
     *("id", "section", "title", "owner", "due", "overdue", "days_late", "severity", "state", "probe"),
     *("cause", "steps", "claim", "attestation", "waiver", "reopening", "evidence", "run"),
-    *("after", "links", "notes", "waits_for", "waiver_void"),
+    *("after", "links", "notes", "waits_for", "waiver_void", "days_left", "edited", "repair"),
 }
 READINESS = {
     *("status", "releaseId", "description", "time", "run", "final", "checklist", "gate", "items", "checks"),

@@ -350,3 +350,13 @@ def test_what_runs_ends_while_the_editor_is_open(
         back(terminal, mark)
         terminal.press("q")
         assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("kind", ["", "dumb"])
+def test_a_terminal_that_cannot_be_drawn_on_is_told_and_left_alone(
+    gonogo: str, folder: Path, environment: dict[str, str], kind: str
+) -> None:
+    with Terminal([gonogo], folder, {**environment, "TERM": kind}) as terminal:
+        assert terminal.ended() == 2
+        assert "set TERM" in terminal.text
+        assert b"\x1b" not in terminal.raw
