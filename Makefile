@@ -1,7 +1,7 @@
 # One target for each thing a person does. Python is the one named here, or: make PYTHON=python3.13 run
 PYTHON ?= python3
 
-.PHONY: help run test truth lint catalogue lock clean
+.PHONY: help run test truth lint catalogue goldens screenshots lock clean
 
 help:
 	@echo "make run    open the console on a throw-away production that is really broken: gonogo demo"
@@ -9,6 +9,8 @@ help:
 	@echo "make truth  make every state of the table of truth, and print it: state, expected, got"
 	@echo "make lint   formatting, lint, types, import direction"
 	@echo "make catalogue  collect what is said, and compile the translations"
+	@echo "make goldens      write anew how every screen looks, for you to review the diff"
+	@echo "make screenshots  make the pictures of the README anew"
 	@echo "make lock   resolve the lock files anew (needs uv)"
 	@echo "make clean  remove what the other targets made"
 
@@ -29,6 +31,14 @@ lint: .venv/test.stamp
 
 catalogue: .venv/test.stamp
 	@.venv/bin/python tools/catalogue
+
+PICTURES = WRITE_PICTURES=1 .venv/bin/python -m pytest --numprocesses auto --quiet tests/tui/test_pictures.py
+
+goldens: .venv/test.stamp
+	@$(PICTURES) -k every_screen $(ARGS)
+
+screenshots: .venv/test.stamp
+	@$(PICTURES) -k in_the_readme $(ARGS)
 
 .venv/run.stamp: requirements.lock pyproject.toml tools/venv
 	@tools/venv $(PYTHON) requirements.lock
