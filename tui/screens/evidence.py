@@ -114,7 +114,9 @@ class EvidenceScreen(Page[None]):
         names = [check.name for check in self._checks]
         if self._called in names and not (self._place < len(names) and names[self._place] == self._called):
             self._place = names.index(self._called)
-        self._draw()
+        # A run may end between opening and mounting; mounting draws what is known by then.
+        if self.is_mounted:
+            self._draw()
 
     @property
     def item(self) -> str:
