@@ -1,6 +1,7 @@
 """One line while probes run: how far a check is, what is running and for how long, what is wrong so far."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from textual.content import Content
 from textual.widgets import Static
@@ -32,6 +33,13 @@ class Progress(Static):
     }
     """
 
+    _again: Callable[[], None] | None = None
+
+    def on_resize(self) -> None:
+        """Fit the line anew."""
+        if self._again:
+            self._again()
+
     def show(
         self,
         running: Mapping[str, float],
@@ -51,6 +59,7 @@ class Progress(Static):
             total: How many items the run has.
         """
         self.set_class(bool(running) or len(done) < total, "-running")
+        self._again = partial(self.show, running, frame, title=title, done=done, total=total)
         if not self.has_class("-running"):
             return
         room = self.app.size.width >= WIDE
