@@ -189,9 +189,8 @@ async def on_stage(
 
 
 def _standing(clock: night.Clock) -> contextlib.AbstractContextManager[object]:
-    """Have the board read the clock of the night, and measure with it."""
-    watch = SimpleNamespace(monotonic=lambda: clock().timestamp())
-    return mock.patch.multiple("tui.screens.board", create=True, now=clock, time=watch)
+    """Have what runs measured by the clock of the night."""
+    return mock.patch("tui.runs.time", SimpleNamespace(monotonic=lambda: clock().timestamp()))
 
 
 @contextlib.contextmanager
