@@ -66,6 +66,7 @@ async def test_every_screen_looks_as_it_did(
             if text == golden:
                 return
             if WRITE and same and text == last:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
                 return
     for themes in shots:
@@ -90,6 +91,7 @@ async def test_the_pictures_in_the_readme_are_of_this_console(
             if drawn == before:
                 return
             if WRITE and drawn == last:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(drawn, encoding="utf-8")
                 return
     pytest.fail(f"{path.name} is out of date; `make screenshots` makes it anew", pytrace=False)
