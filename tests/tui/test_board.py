@@ -397,7 +397,7 @@ async def test_every_size_of_terminal_shows_something_and_nothing_crashes(
 
 async def test_an_empty_checklist_says_so_and_every_key_is_harmless(tmp_path: Path) -> None:
     async with open_desk(tmp_path, '[checklist]\ntitle = "Nothing"\n') as desk:
-        await desk.see("The checklist has no items.")
+        await desk.see("The checklist has no items: e edits it.")
         await desk.press(*"jkgGrRFxouw", "tab", "space", "enter", "pageup", "pagedown")
         await desk.see("NO-GO")
 

@@ -117,3 +117,10 @@ def test_what_is_typed_or_pasted_at_once_is_not_taken_for_commands(tmp_path: Pat
         terminal.press(typed)
         terminal.see(typed + " ")
     assert not (tmp_path / "checklist.status.toml").exists()
+
+
+async def test_a_filter_that_nothing_has_says_so_once_and_no_item_is_shown(wide: Desk) -> None:
+    await wide.press("slash", *"nowhere")
+    await wide.see('No item has "nowhere"')
+    assert "The checklist has no items" not in wide.text
+    assert "Steps" not in wide.text

@@ -109,7 +109,8 @@ class Detail(Pane):
         """Return everything there is to show, what a tired operator needs first standing first."""
         item = self._item
         if item is None:
-            return [block([Content(_("The checklist has no items."))])]
+            # The list says why it is empty.
+            return []
         whose, entries, trouble = self._history
         told = (entries, trouble) if whose == item.id else ((), "")
         chosen = self.app._keymap  # noqa: SLF001  # Textual tells no other way what was set
