@@ -8,13 +8,15 @@ from checklist.reports.status_report import ItemReport, StatusReport
 from checklist.session import Session
 from tui.runs import Runs
 
-LOOKS = frozenset({"copy", "filter", "sort", "whole"})
-"""Actions that change nothing but what is looked at."""
+CHANGES = frozenset(
+    {"mark", "run", "run_open", "final_check", "cancel", "reopen", "waive", "undo", "edit", "tick"}
+)
+"""Actions that run or change something; all others only move, look or leave."""
 
 
 def why_not(action: str, item: ItemReport | None, session: Session, report: StatusReport, runs: Runs) -> str:
     """Return why an action cannot be done now, as a sentence; nothing if it can."""
-    if session.readonly and action not in LOOKS:
+    if session.readonly and action in CHANGES:
         return _("This console is read-only.")
     if item is None and action in {"run", "mark", "reopen", "waive", "copy"}:
         return _("There is no item here.")

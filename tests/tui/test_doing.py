@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.conftest import CHECKLIST, Desk, open_desk
-from tui import endings
+from tests.tui.conftest import CHECKLIST, Desk, open_desk, wait_for
+from tui import endings, keys, possible
+from tui.ordering import Order
 from tui.widgets.banner import Banner
+from tui.widgets.detail import Detail
+from tui.widgets.item_list import ItemList
 
 
 async def test_a_read_only_console_shows_everything_and_changes_nothing(tmp_path: Path) -> None:
@@ -22,8 +25,31 @@ async def test_a_read_only_console_shows_everything_and_changes_nothing(tmp_path
         assert len(desk.app.screen_stack) == 2
         assert desk.session.status.revision == 0
         assert not (tmp_path / "checklist.status.toml").exists()
+
+
+async def test_in_a_read_only_console_one_moves_looks_and_leaves_as_in_any(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, readonly=True) as desk:
+        listed = desk.app.screen.query_one(ItemList)
         await desk.press("j")
-        await desk.see("Something that takes long")
+        assert listed.highlighted == "slow"
+        await desk.press("G", "tab", "enter")
+        await wait_for(lambda: desk.app.screen.query_one(Detail).has_focus, "the item is open")
+        await desk.press("j", "escape")
+        await wait_for(lambda: listed.has_focus, "it is left")
+        await desk.press("slash", "s", "escape", "s")
+        await wait_for(lambda: listed.order is Order.PRESSING, "another order")
+        await desk.press("question_mark")
+        await desk.see("The item under the cursor")
+        await desk.press("escape", "colon")
+        await desk.see("What is to be done?")
+        await desk.press("escape", "q")
+        await wait_for(lambda: desk.app._exit, "it ends")
+        assert not desk.said
+
+
+def test_every_action_of_the_board_that_is_no_look_is_refused_where_nothing_may_be_changed() -> None:
+    assert {one.action for one in keys.BOARD} - possible.CHANGES == {"copy", "filter", "sort"}
+    assert possible.CHANGES - {one.action for one in keys.BOARD} == {"tick"}
 
 
 async def test_a_read_only_console_says_so_all_the_time(tmp_path: Path) -> None:
@@ -32,7 +58,7 @@ async def test_a_read_only_console_says_so_all_the_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "why"),
+    ("pressed", "why"),
     [
         (["x"], "Nothing is running."),
         (["u"], "There is no mark of this session to take back."),
@@ -40,8 +66,8 @@ async def test_a_read_only_console_says_so_all_the_time(tmp_path: Path) -> None:
         (["y"], "cache has no evidence yet."),
     ],
 )
-async def test_a_key_that_does_nothing_says_why(desk: Desk, keys: list[str], why: str) -> None:
-    await desk.press(*keys)
+async def test_a_key_that_does_nothing_says_why(desk: Desk, pressed: list[str], why: str) -> None:
+    await desk.press(*pressed)
     await desk.hear(why)
 
 
