@@ -42,7 +42,7 @@ class Book:
         """Whether nothing is to be changed from here."""
         self.unsaved: str | None = None
         """Why the last save failed, until one succeeds. Meanwhile the gate is shut: something is missing."""
-        self.unread: FileError | StoreError | None = None
+        self.unread: Exception | None = None
         """Why the files could not be read again, until they can. Meanwhile the gate is shut likewise."""
         self._store = store
         self._listeners: list[Callable[[Event], None]] = []
@@ -112,13 +112,15 @@ class Book:
             StoreError: If its status cannot be read; likewise.
         """
         async with self._saving:
-            self._stamps = self._stamp()
+            # Those before it was read; and none are taken over by somebody who is stopped half way.
+            stamps = self._stamp()
             try:
                 checklist, status = await in_thread(self._read)
-            except (FileError, StoreError) as error:
+            except Exception as error:
+                # Also a bug: what is known here may not be how things are.
                 self.unread = error
                 raise
-            self.unread = None
+            self._stamps, self.unread = stamps, None
             if checklist.hash != self.checklist.hash:
                 self.checklist = checklist
                 self._store = open_store(self.place, checklist, self.clock)

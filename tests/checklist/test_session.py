@@ -336,6 +336,20 @@ async def test_what_others_changed_is_followed(
     assert events == [Changed(None)] * 2
 
 
+async def test_an_edit_is_not_missed_because_the_reading_of_it_was_stopped(
+    session: Session, tmp_path: Path
+) -> None:
+    little(tmp_path, text=LITTLE.replace('release = "1.0"', 'release = "1.1"'))
+    reading = asyncio.create_task(session.refresh())
+    while not session._saving.locked():
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await session.follow()
+    assert session.checklist.release == "1.1"
+
+
 async def test_what_is_written_after_an_edit_has_the_states_of_the_new_checklist(
     session: Session, tmp_path: Path
 ) -> None:
@@ -374,7 +388,8 @@ async def test_a_file_that_cannot_be_read_any_more_closes_the_gate_until_it_can(
     with pytest.raises(FileError):
         await session.follow()
     assert not session.gate().go
-    assert f"{tmp_path / 'checklist.toml'}:1: " in session.gate().reasons[0]
+    assert "cannot be read" in session.gate().reasons[0]
+    assert f"{tmp_path / 'checklist.toml'}:1: " in str(session.unread)
     session.place.checklist.write_text(good)
     await session.follow()
     assert session.gate().go
