@@ -35,6 +35,13 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the release may go out."""
         return self.verdict == GO
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The id of the item that each reason is about; empty for a reason about none."""
+        heads = (reason.partition(": ") for reason in self.reasons)
+        # An id has no blank, and every other reason is a sentence.
+        return tuple(head if words and " " not in head else "" for head, _, words in heads)
+
     def held_by(self, reason: str) -> "Gate":
         """Return the gate held by one more reason, the heaviest."""
         return Gate(verdict=NO_GO, reasons=(reason, *self.reasons), waived=self.waived)

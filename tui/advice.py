@@ -1,16 +1,11 @@
 """What to do next about the release: one sentence, with the keys that do it."""
 
-from collections.abc import Callable
-
 from checklist.language import gettext as _
 from checklist.lifecycle import GREEN, State
 from checklist.reports.status_report import ItemReport, StatusReport
 from probes.outcome import Verdict
 from tui.ordering import holds
-from tui.words import flat
-
-KeyOf = Callable[[str], str]
-"""How the key of a binding is written, by the binding's id."""
+from tui.words import KeyOf, flat
 
 
 def next_step(report: StatusReport, key_of: KeyOf) -> str:
@@ -20,8 +15,8 @@ def next_step(report: StatusReport, key_of: KeyOf) -> str:
         return _("{key} edits the checklist: it needs an item of severity blocker.").format(
             key=key_of("edit")
         )
-    named = report.gate.reasons[0].partition(":")[0]
-    worst = next((item for item in blockers if item.id == named and item.state not in GREEN), None)
+    about = report.gate.about[0]
+    worst = next((item for item in blockers if item.id == about and item.state not in GREEN), None)
     if worst is None:
         return _("{key} runs the final check: it alone can make GO.").format(key=key_of("final-check"))
     if worst.state is State.INHIBITED:

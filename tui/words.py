@@ -1,6 +1,7 @@
 """How facts are said on screen. Text from outside becomes `Content` here, never markup."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 from unicodedata import normalize
 
@@ -10,10 +11,15 @@ from textual.content import Content
 
 from checklist.glyphs import glyphs
 from checklist.language import gettext as _
-from checklist.lifecycle import State
+from checklist.lifecycle import RefusedError, State
+from checklist.reading import FileError
+from checklist.store import StoreError
 from probes.clean import strip
 from probes.outcome import Verdict
 from tui import keymap
+
+KeyOf = Callable[[str], str]
+"""How the key of a binding is written, by the binding's id."""
 
 STATE_STYLE = {
     State.VERIFIED: "$text-success",
@@ -46,6 +52,13 @@ def verdict(found: Verdict) -> Content:
 def outside(text: str) -> Content:
     """Return text from outside as it is, with nothing in it that a terminal or Textual would obey."""
     return Content(strip(text))
+
+
+def trouble(error: Exception) -> str:
+    """Say what went wrong. What is none of the console's own refusals is a bug, and is called so."""
+    if isinstance(error, (RefusedError, FileError, StoreError)):
+        return str(error)
+    return _("This is a bug in gonogo: {what}").format(what=f"{type(error).__name__}: {error}")
 
 
 # Joiners and variation selectors make other glyphs of their neighbours, and every terminal knows other ones.

@@ -66,10 +66,9 @@ def held(view: View) -> list[Hold]:
     """Return what keeps the exit code from 0, the heaviest first; empty exactly when it is 0."""
     items = {item.id: item for item in view.report.items}
     holds = []
-    for reason in view.report.gate.reasons:
-        name, _, words = reason.partition(": ")
-        item = items.get(name)
-        holds.append(Hold(item, words if item else reason))
+    for reason, about in zip(view.report.gate.reasons, view.report.gate.about, strict=True):
+        item = items.get(about)
+        holds.append(Hold(item, reason.removeprefix(f"{about}: ") if item else reason))
     if not view.chosen:
         return holds
     shown = [hold for hold in holds if hold.item and not is_proven(hold.item)]

@@ -47,6 +47,13 @@ def test_the_gate_opens_when_everything_is_proven_by_the_final_check() -> None:
     assert (gate.verdict, gate.go, gate.reasons, gate.waived, gate.line) == ("GO", True, (), {}, "GO")
 
 
+def test_the_gate_tells_which_item_each_of_its_reasons_is_about() -> None:
+    gate = decide(LIST, with_("cache", evidence=evidence(LIST.by_id["cache"], "fail")), NOW)
+    told = dict(zip(gate.about, gate.reasons, strict=True))
+    assert told["cache"] == "cache: fails: seen"
+    assert gate.held_by("not everything is saved: cache: no room").about == ("", *gate.about)
+
+
 CACHE, SIGN = LIST.by_id["cache"], LIST.by_id["sign-off"]
 
 # Each spoils the good case in one way: what changed, the clock, and what the reason must say.

@@ -58,7 +58,7 @@ def every_state() -> StatusReport:
 
 def test_the_most_pressing_order_is_that_of_the_gate() -> None:
     found = every_state()
-    held = [reason.partition(":")[0] for reason in found.gate.reasons if ":" in reason]
+    held = [about for about in found.gate.about if about]
     (order,) = listed(found, Order.PRESSING).values()
     assert order == [*held, "light", "green"]
     assert order[0] == "failing"
