@@ -21,7 +21,7 @@ from checklist.events import Event
 from checklist.language import gettext as _
 from checklist.session import Session
 from probes.clean import strip
-from tui import keymap, keys, palette, settings, styles, terminal
+from tui import keymap, keys, palette, settings, styles, terminal, words
 from tui.messages import Announced, SessionEvent
 from tui.page import Page
 from tui.screens.board import Board
@@ -54,7 +54,7 @@ class Console(App[None], inherit_bindings=False):
         self.settings = set_ or Settings()
         self._session = session
         self._board = Board(session)
-        self._said: dict[str, float] = {}
+        self._said: dict[tuple[str, str], float] = {}
         if self.settings.theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
             self.theme = self.settings.theme
         is_ascii = glyphs.glyphs() is glyphs.ASCII
@@ -95,8 +95,8 @@ class Console(App[None], inherit_bindings=False):
         message, title = strip(message), strip(title)
         moment, seconds = time.monotonic(), timeout or self.NOTIFICATION_TIMEOUT
         self._said = {said: end for said, end in self._said.items() if end > moment}
-        if message not in self._said:
-            self._said[message] = moment + seconds
+        if (title, message) not in self._said:
+            self._said[title, message] = moment + seconds
             super().notify(message, title=title, severity=severity, timeout=seconds, markup=False)
 
     def on_announced(self, message: Announced) -> None:
@@ -144,9 +144,8 @@ class Console(App[None], inherit_bindings=False):
         if terminal.has_mouse(self):
             self.notify(_("The mouse is the console's again: click and scroll."))
         else:
-            again = keymap.written(keymap.keys_of(keymap.bindings()["mouse"], self.settings.keys)[0])
             text = _("The mouse is the terminal's: select text with it. {key} takes it back.")
-            self.notify(text.format(key=again))
+            self.notify(text.format(key=words.key_of(self, "mouse")))
 
     def action_suspend_process(self) -> None:
         """Go back to the shell, until it brings the console back."""

@@ -11,6 +11,7 @@ from probes.outcome import Verdict
 from tui.messages import Announced
 from tui.runs import Runs
 from tui.widgets.verdict import proof
+from tui.words import KeyOf
 
 LONG = 5.0
 """Seconds after which somebody may have looked away from a single run, so that its end is told."""
@@ -24,15 +25,16 @@ def of_run(ended: Ended, runs: Runs) -> Announced | None:
     return Announced(f"{ended.item}: {_(ended.outcome.verdict.value)}", ended.outcome.summary, severity)
 
 
-def of_check(ended: CheckEnded, report: StatusReport, *, resumable: bool) -> Announced:
+def of_check(ended: CheckEnded, report: StatusReport, key_of: KeyOf, *, resumable: bool) -> Announced:
     """Return what to tell of a check of several items."""
+    key = key_of("final-check")
     title = _("Final check") if ended.final else _("Run open")
     if not ended.final:
-        return Announced(title, _open(report) if ended.whole else _("It was stopped."))
+        return Announced(title, _open(report, key) if ended.whole else _("It was stopped."))
     if not ended.whole:
-        on = _("It was stopped, so it does not count. F goes on with it.")
-        anew = _("It was stopped, so it does not count. F begins anew: something changed since.")
-        return Announced(title, on if resumable else anew, "warning")
+        on = _("It was stopped, so it does not count. {key} goes on with it.")
+        anew = _("It was stopped, so it does not count. {key} begins anew: something changed since.")
+        return Announced(title, (on if resumable else anew).format(key=key), "warning")
     if ended.record is None:
         why = _("It does not count: another was begun, the checklist was edited, or it was not saved.")
         return Announced(title, why, "error")
@@ -40,10 +42,10 @@ def of_check(ended: CheckEnded, report: StatusReport, *, resumable: bool) -> Ann
     return Announced(gate.line, proof(report)) if gate.go else Announced(gate.line, gate.reasons[0], "error")
 
 
-def _open(report: StatusReport) -> str:
+def _open(report: StatusReport, key: str) -> str:
     number = sum(item.state not in GREEN for item in report.items)
     if number == 0:
-        return _("All is green. F runs the final check, which alone can make GO.")
+        return _("All is green. {key} runs the final check, which alone can make GO.").format(key=key)
     return ngettext("{number} item is not green.", "{number} items are not green.", number).format(
         number=number
     )

@@ -9,6 +9,7 @@ from checklist.reports.status_report import ItemReport
 from checklist.session import Session
 from checklist.zones import day
 from tui.screens.prompt import Question
+from tui.words import KeyOf
 
 Answers = Mapping[str, str]
 
@@ -29,17 +30,18 @@ class Mark(NamedTuple):
     save: Callable[[Answers], Coroutine[object, object, object]]
 
 
-def resolve(session: Session, item: ItemReport) -> Mark:
+def resolve(session: Session, item: ItemReport, key_of: KeyOf) -> Mark:
     """Claim an item resolved."""
+    meaning = _("This is a claim; {key} then runs its probe, and only that proves it.")
     return Mark(
         _("Resolve {item}").format(item=item.id),
-        _lead(item, _("This is a claim; r then runs its probe, and only that proves it.")),
+        _lead(item, meaning.format(key=key_of("run"))),
         (Question("action", _("What was done?")), _name(session)),
         lambda said: session.claim(item.id, by=said["by"], action=said["action"]),
     )
 
 
-def attest(session: Session, item: ItemReport) -> Mark:
+def attest(session: Session, item: ItemReport, _key_of: KeyOf) -> Mark:
     """Answer for a manual item by name."""
     return Mark(
         _("Attest {item}").format(item=item.id),
@@ -49,11 +51,12 @@ def attest(session: Session, item: ItemReport) -> Mark:
     )
 
 
-def reopen(session: Session, item: ItemReport) -> Mark:
+def reopen(session: Session, item: ItemReport, key_of: KeyOf) -> Mark:
     """Take an item back to open."""
+    meaning = _("Claim, attestation and waiver go; only new evidence counts. {key} takes it back.")
     return Mark(
         _("Reopen {item}").format(item=item.id),
-        _lead(item, _("Claim, attestation and waiver go; only new evidence counts. u takes it back.")),
+        _lead(item, meaning.format(key=key_of("undo"))),
         (Question("why", _("Why is it open again?")), _name(session)),
         lambda said: session.reopen(item.id, by=said["by"], why=said["why"]),
     )

@@ -7,6 +7,7 @@ from checklist.lifecycle import GREEN
 from checklist.reports.status_report import ItemReport, StatusReport
 from checklist.session import Session
 from tui.runs import Runs
+from tui.words import KeyOf
 
 CHANGES = frozenset(
     {"mark", "run", "run_open", "final_check", "cancel", "reopen", "waive", "undo", "edit", "tick"}
@@ -14,7 +15,15 @@ CHANGES = frozenset(
 """Actions that run or change something; all others only move, look or leave."""
 
 
-def why_not(action: str, item: ItemReport | None, session: Session, report: StatusReport, runs: Runs) -> str:
+def why_not(
+    action: str,
+    item: ItemReport | None,
+    session: Session,
+    report: StatusReport,
+    runs: Runs,
+    *,
+    key_of: KeyOf,
+) -> str:
     """Return why an action cannot be done now, as a sentence; nothing if it can."""
     if session.readonly and action in CHANGES:
         return _("This console is read-only.")
@@ -22,9 +31,9 @@ def why_not(action: str, item: ItemReport | None, session: Session, report: Stat
         return _("There is no item here.")
     match action:
         case "run" if item:
-            return _why_not_run(item, runs)
+            return _why_not_run(item, runs, key_of)
         case "run_open" | "final_check" if runs.check:
-            return _("A check is running already; x stops it.")
+            return _("A check is running already; {key} stops it.").format(key=key_of("cancel"))
         case "run_open" if not to_run(report, runs):
             return _("Nothing to run: every item with a probe is green or running.")
         case "cancel" if not runs:
@@ -44,11 +53,12 @@ def to_run(report: StatusReport, runs: Container[str]) -> list[str]:
     ]
 
 
-def _why_not_run(item: ItemReport, runs: Container[str]) -> str:
+def _why_not_run(item: ItemReport, runs: Container[str], key_of: KeyOf) -> str:
     if item.probe is None:
-        return _("{item} is manual: it has no probe; space attests it.").format(item=item.id)
+        manual = _("{item} is manual: it has no probe; {key} attests it.")
+        return manual.format(item=item.id, key=key_of("mark"))
     if item.id in runs:
-        return _("{item} is running already; x stops it.").format(item=item.id)
+        return _("{item} is running already; {key} stops it.").format(item=item.id, key=key_of("cancel"))
     if item.waits_for:
         return _("{item} waits for {parents}.").format(item=item.id, parents=", ".join(item.waits_for))
     return ""

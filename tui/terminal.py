@@ -186,6 +186,9 @@ async def edit(app: App[Any], path: Path, line: int) -> str:
 
     The event loop goes on meanwhile, and with it every run.
     """
+    if is_away(app):
+        # It is open already: the key was typed ahead.
+        return ""
     words = _editor()
     if not words:
         return _("There is no editor: set EDITOR to the one that you use.")

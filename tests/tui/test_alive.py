@@ -1,12 +1,15 @@
 """The board and what others do to its files meanwhile."""
 
+import asyncio
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from checklist.session import Session
+from checklist.store import StoreError
 from tests.tui.conftest import CHECKLIST, Desk, open_desk, wait_for
+from tui.screens.board import Board
 from tui.screens.prompt import Prompt
 from tui.widgets.banner import Banner
 from tui.widgets.item_list import ItemList
@@ -109,3 +112,75 @@ async def test_nothing_is_read_again_while_nothing_changes(
     until = monotonic() + 1.5
     await wait_for(lambda: monotonic() > until, "a while")
     assert reads == []
+
+
+async def test_what_could_not_be_saved_is_not_asked_for_in_front_of_another_question(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, refused = asyncio.Event(), asyncio.Event()
+
+    async def claim(*_: object, **__: object) -> None:
+        await full.wait()
+        refused.set()
+        raise StoreError("No space is left.")
+
+    monkeypatch.setattr(desk.session, "claim", claim)
+    await desk.press("space")
+    await desk.type("grew it")
+    await desk.press("enter", "j", "o")
+    await desk.see("Reopen slow")
+    await desk.type("half a ")
+    full.set()
+    await refused.wait()
+    await desk.hear("No space is left.")
+    await desk.type("reason")
+    await desk.see("half a reason")
+    await desk.press("enter")
+    await desk.state("slow", "reopened")
+    assert desk.session.status.of("slow").reopening.why == "half a reason"
+    await desk.see("Resolve cache")
+    await desk.see("grew it")
+
+
+async def test_a_bug_while_something_is_read_is_told_and_shuts_the_gate(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ValueError("bang")
+
+    with monkeypatch.context() as bug:
+        bug.setattr(desk.session, "_read", broken)
+        desk.session.place.checklist.write_text(CHECKLIST + "\n")
+        await desk.see("This is a bug in gonogo: ValueError: bang")
+        assert "cannot be read" in desk.session.gate().reasons[0]
+    await desk.see_not("This is a bug")
+
+
+async def test_a_bug_while_the_past_is_read_is_told_beside_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_item: str) -> None:
+        raise ValueError("bang")
+
+    monkeypatch.setattr(desk.session, "trend", broken)
+    await desk.press("j")
+    await desk.see("ValueError: bang")
+
+
+async def test_a_slow_disk_gathers_no_looks_at_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, released = [], asyncio.Event()
+
+    async def follow() -> None:
+        looks.append(1)
+        await released.wait()
+
+    monkeypatch.setattr(desk.session, "is_behind", lambda: True)
+    monkeypatch.setattr(desk.session, "follow", follow)
+    board = desk.app.screen
+    assert isinstance(board, Board)
+    for _ in range(3):
+        board._follow_if_behind()
+        await desk.pilot.pause()
+    assert len(looks) == 1
+    released.set()
+    await wait_for(lambda: len(looks) > 1, "it looks again")

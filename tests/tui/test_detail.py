@@ -11,6 +11,7 @@ from checklist.session import Session
 from tests.checklist.making import HEAD, LOOKED, NOW, attestation, claim, hours, item, manual, reopening
 from tests.tui.conftest import open_desk, screen_text, wait_for
 from tests.tui.showing import OnePane, check, found, shown
+from tui import keymap
 from tui.messages import CheckOpened, Left, StepTicked
 from tui.widgets.detail import Detail
 from tui.widgets.facts import head
@@ -27,6 +28,11 @@ def _same_glyphs() -> Iterator[None]:
     glyphs.choose(unicode=True)
     yield
     glyphs.choose(unicode=True)
+
+
+def key_of(name: str) -> str:
+    """Return the key of a binding as it comes."""
+    return keymap.written(keymap.bindings()[name].key.partition(",")[0])
 
 
 def plain(text: str) -> str:
@@ -114,7 +120,7 @@ async def test_advice_that_may_be_followed_already_does_not_stand_first(word: di
 def test_a_state_says_what_it_asks_for_and_which_key_does_it(
     about: Any, facts: dict[str, Any], asked: str
 ) -> None:
-    assert asked in "\n".join(line.plain for line in head(shown(about=about, **facts)))
+    assert asked in "\n".join(line.plain for line in head(shown(about=about, **facts), key_of))
 
 
 async def test_a_proof_of_another_item_text_says_that_it_was_edited_not_that_it_is_old(
@@ -128,7 +134,7 @@ async def test_a_proof_of_another_item_text_says_that_it_was_edited_not_that_it_
     await session.close()
     path.write_text(text.replace('"T"', '"Another"'))
     report = Session.open(path).report().items[0]
-    assert "edited since it was proven" in head(report)[1].plain
+    assert "edited since it was proven" in head(report, key_of)[1].plain
 
 
 async def test_what_waits_names_what_it_waits_for(tmp_path: Path) -> None:

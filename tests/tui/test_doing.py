@@ -6,10 +6,14 @@ import pytest
 
 from tests.tui.conftest import CHECKLIST, Desk, open_desk, wait_for
 from tui import endings, keys, possible
+from tui.messages import Announced
 from tui.ordering import Order
+from tui.settings import Settings
 from tui.widgets.banner import Banner
 from tui.widgets.detail import Detail
 from tui.widgets.item_list import ItemList
+
+SLOW = CHECKLIST.replace('do = "read"\nfile = "slow.verdict"', 'do = "sleep"\ntimeout = "10m"')
 
 
 async def test_a_read_only_console_shows_everything_and_changes_nothing(tmp_path: Path) -> None:
@@ -93,11 +97,39 @@ async def test_a_run_that_took_long_tells_its_end(tmp_path: Path, monkeypatch: p
 
 
 async def test_the_progress_of_a_check_names_what_has_failed_so_far(tmp_path: Path) -> None:
-    slow = CHECKLIST.replace('do = "read"\nfile = "slow.verdict"', 'do = "sleep"\ntimeout = "10m"')
-    async with open_desk(tmp_path, slow) as desk:
+    async with open_desk(tmp_path, SLOW) as desk:
         desk.verdict("cache", "fail")
         await desk.press("F")
         await desk.see("Final check 1/2")
         await desk.see("✗ cache")
         await desk.see("slow 0 s")
         await desk.press("x")
+
+
+async def test_two_ends_in_the_same_words_are_both_told(desk: Desk) -> None:
+    for item in ("cache", "slow"):
+        desk.app.screen.post_message(Announced(f"{item}: unknown", "It timed out.", "error"))
+    await desk.hear("cache: unknown")
+    await desk.hear("slow: unknown")
+
+
+async def test_what_says_a_key_says_the_one_that_was_chosen(tmp_path: Path) -> None:
+    keys_ = {"cancel": "f9", "run": "n", "mark": "f5", "undo": "Z", "final-check": "f6", "edit": "E"}
+    async with open_desk(tmp_path, SLOW, settings=Settings(keys=keys_)) as desk:
+        await desk.press("f6")
+        await desk.see("Final check 1/2")
+        await desk.press("f6")
+        await desk.hear("A check is running already; f9 stops it.")
+        await desk.press("j", "n")
+        await desk.hear("slow is running already; f9 stops it.")
+        await desk.press("f9", "k", "f9")
+        await desk.hear("it does not count. f6 goes on with it.")
+        await desk.press("G", "n")
+        await desk.hear("it has no probe; f5 attests it.")
+        await desk.press("k", "f5")
+        await desk.see("This is a claim; n then runs")
+        await desk.press("escape", "o")
+        await desk.see("Z takes it")
+        await desk.press("escape")
+        desk.session.place.checklist.write_text("not toml")
+        await desk.see("E opens the file")

@@ -13,6 +13,7 @@ from tests.checklist.making import NOW, claim, hours, item
 from tests.tui.conftest import Desk, open_desk, screen_text, wait_for
 from tests.tui.showing import check, found, shown
 from tui.screens.evidence import EvidenceScreen
+from tui.screens.help import Help
 from tui.widgets.pane import Pane
 
 FULL = check("memory", "fail", observed=91, unit="%", limit=80, message="Memory at 91 %.", hint="Grow it.")
@@ -183,3 +184,17 @@ async def test_the_board_lets_it_follow_a_run(tmp_path: Path) -> None:
         desk.verdict("cache", "pass")
         await desk.session.run("cache")
         await desk.see("✓ pass  said")
+
+
+async def test_it_follows_a_run_behind_help_too(desk: Desk) -> None:
+    await desk.press("r")
+    await desk.state("cache", "verified")
+    await desk.press("enter", "enter")
+    await wait_for(lambda: isinstance(desk.app.screen, EvidenceScreen), "the line is whole")
+    await desk.press("question_mark")
+    await wait_for(lambda: isinstance(desk.app.screen, Help), "help is in front of it")
+    desk.verdict("cache", "fail")
+    await desk.session.run("cache")
+    await desk.press("escape")
+    await desk.see("fail")
+    assert isinstance(desk.app.screen, EvidenceScreen)

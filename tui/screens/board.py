@@ -1,23 +1,22 @@
 """The board: every item on the left, the one under the cursor on the right, the verdict above."""
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import ScreenResume
 from textual.widgets import Footer, Input
 
 from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Started
 from checklist.language import gettext as _
-from checklist.lifecycle import RefusedError
-from checklist.reading import FileError
 from checklist.reports.status_report import ItemReport, StatusReport
 from checklist.reports.text import ago
 from checklist.session import Session
-from checklist.store import StoreError
-from tui import endings, keys, marking, possible, terminal
+from tui import endings, keys, marking, possible, terminal, words
 from tui.marking import Answers, Mark
 from tui.messages import (
     CheckOpened,
@@ -33,7 +32,7 @@ from tui.page import Page
 from tui.runs import Runs
 from tui.screens.choice import Choice
 from tui.screens.prompt import Prompt
-from tui.widgets.banner import Banner
+from tui.widgets.banner import Banner, warnings
 from tui.widgets.detail import Detail
 from tui.widgets.filter import Filter
 from tui.widgets.item_list import ItemList
@@ -89,6 +88,9 @@ class Board(Page[None]):
         self._frame = 0
         self._spinner: Timer | None = None
         self._shown: object = None
+        self._following = False
+        self._unsaved: list[tuple[Mark, Answers, str]] = []
+        """Marks to ask for again, with what was answered and why it could not be saved."""
 
     def compose(self) -> ComposeResult:
         """Verdict, what is wrong with the files, list and detail, progress, keys."""
@@ -113,18 +115,18 @@ class Board(Page[None]):
     # Showing
 
     def _follow_if_behind(self) -> None:
-        if self._session.is_behind():
+        # A slow disk must not gather looks at it.
+        if not self._following and self._session.is_behind():
+            self._following = True
             self._follow()
 
     @work(group="follow", exit_on_error=False, description="see what others changed")
     async def _follow(self) -> None:
         # What cannot be read stands in the banner for as long as that is so.
-        try:
+        with suppress(Exception):
             await self._session.follow()
-        except (FileError, StoreError):
-            pass
-        finally:
-            self._look_again()
+        self._following = False
+        self._look_again()
 
     def _look_again(self) -> None:
         """Work everything out anew from what is recorded, and show it if it is not what is shown."""
@@ -135,24 +137,12 @@ class Board(Page[None]):
             return
         self._shown = (self._report, ages, str(self._session.unread))
         self._items = {item.id: item for item in self._report.items}
-        trouble = bool(self._session.unsaved or self._session.unread)
-        self.query_one(VerdictLine).show(self._report, trouble=trouble)
-        self.query_one(Banner).show(self._warnings())
+        blind = bool(self._session.unsaved or self._session.unread)
+        self.query_one(VerdictLine).show(self._report, trouble=blind)
+        self.query_one(Banner).show(warnings(self._session, self._key_of))
         self.query_one(ItemList).show(self._report, moment)
         self._show_detail()
         self.refresh_bindings()
-
-    def _warnings(self) -> list[str]:
-        """Say what is not as usual for as long as it is so."""
-        lines = []
-        if self._session.readonly:
-            lines.append(_("Read-only: nothing is run or changed from here."))
-        if wrong := self._session.unread:
-            lines.append(str(wrong).removeprefix(f"{self._session.place.checklist.parent}/"))
-            last = _("What was read last is shown.")
-            edit = _("What was read last is shown; e opens the file at that line.")
-            lines.append(edit if isinstance(wrong, FileError) else last)
-        return lines
 
     def _show_detail(self) -> None:
         item = self._here()
@@ -164,9 +154,11 @@ class Board(Page[None]):
         """Let a line of evidence that is shown whole follow what has become of it."""
         from tui.screens.evidence import EvidenceScreen
 
-        screen, detail = self.app.screen, self.query_one(Detail)
-        if isinstance(screen, EvidenceScreen) and (item := self._items.get(screen.item)):
-            screen.show(item, detail.trends, by=detail.ran_by, now=self._session.clock())
+        detail = self.query_one(Detail)
+        # Help may stand in front of it.
+        for screen in self.app.screen_stack:
+            if isinstance(screen, EvidenceScreen) and (item := self._items.get(screen.item)):
+                screen.show(item, detail.trends, by=detail.ran_by, now=self._session.clock())
 
     def _spin(self) -> None:
         self._frame += 1
@@ -200,9 +192,9 @@ class Board(Page[None]):
             detail = self.query_one(Detail)
             try:
                 detail.tell(item.id, await self._session.history(item.id, HISTORY))
-            except FileError as error:
-                detail.tell(item.id, (), str(error))
-            detail.trace(item.id, await self._session.trend(item.id))
+                detail.trace(item.id, await self._session.trend(item.id))
+            except Exception as error:  # noqa: BLE001  # a bug must not pass unseen
+                detail.tell(item.id, (), words.trouble(error))
             self._show_evidence()
 
     @on(Opened)
@@ -253,7 +245,7 @@ class Board(Page[None]):
                 self._look_again()
                 self.refresh_bindings()
                 resumable = self._session.unfinished() is not None
-                self.post_message(endings.of_check(event, self._report, resumable=resumable))
+                self.post_message(endings.of_check(event, self._report, self._key_of, resumable=resumable))
             case Changed(item):
                 self._look_again()
                 if item in (None, self.query_one(ItemList).highlighted):
@@ -261,9 +253,13 @@ class Board(Page[None]):
 
     # What can be done now
 
+    def _key_of(self, binding: str) -> str:
+        return words.key_of(self.app, binding)
+
     def why_not(self, action: str) -> str:
         """Return why an action cannot be done now, as a sentence; nothing if it can."""
-        return possible.why_not(action, self._here(), self._session, self._report, self._runs)
+        here, key_of = self._here(), self._key_of
+        return possible.why_not(action, here, self._session, self._report, self._runs, key_of=key_of)
 
     def label(self, action: str) -> str:
         """Return what an action is called for the item under the cursor; empty for its usual name."""
@@ -277,19 +273,10 @@ class Board(Page[None]):
 
     @work(group="session", exit_on_error=False, description="do one thing with the session")
     async def _do(self, action: Coroutine[object, object, object]) -> None:
-        if why := await self._trouble(action):
-            self.refuse(why)
-
-    async def _trouble(self, action: Coroutine[object, object, object]) -> str:
-        """Do something; return what was wrong with it."""
         try:
             await action
-        except (RefusedError, FileError, StoreError) as error:
-            return str(error)
         except Exception as error:  # noqa: BLE001  # a bug must neither end the console nor pass unseen
-            what = f"{type(error).__name__}: {error}"
-            return _("This is a bug in gonogo: {what}").format(what=what)
-        return ""
+            self.refuse(words.trouble(error))
 
     def action_run(self) -> None:
         """Run the probe of the item under the cursor."""
@@ -318,19 +305,19 @@ class Board(Page[None]):
 
     def action_cancel(self) -> None:
         """Stop the run of the item under the cursor; if it is not running, stop all."""
-        item = self._here()
-        self._session.cancel(item.id if item and item.id in self._runs else None)
+        item = self.query_one(ItemList).highlighted
+        self._session.cancel(item if item in self._runs else None)
 
     def action_mark(self) -> None:
         """Claim the item under the cursor resolved, or attest it if it is manual."""
         if item := self._here():
             make = marking.attest if item.probe is None else marking.resolve
-            self._ask(make(self._session, item))
+            self._ask(make(self._session, item, self._key_of))
 
     def action_reopen(self) -> None:
         """Take the item under the cursor back to open."""
         if item := self._here():
-            self._ask(marking.reopen(self._session, item))
+            self._ask(marking.reopen(self._session, item, self._key_of))
 
     def action_waive(self) -> None:
         """Accept the item under the cursor as it is, up to a day."""
@@ -351,9 +338,20 @@ class Board(Page[None]):
 
     @work(group="session", exit_on_error=False, description="save a mark")
     async def _save(self, mark: Mark, answers: Answers) -> None:
-        # What was typed is not lost because it could not be saved.
-        if why := await self._trouble(mark.save(answers)):
-            self._ask(mark, answers, why)
+        try:
+            await mark.save(answers)
+        except Exception as error:  # noqa: BLE001  # as above
+            # What was typed is not lost because it could not be saved.
+            self._unsaved.append((mark, answers, words.trouble(error)))
+            self._ask_again()
+
+    @on(ScreenResume)
+    def _ask_again(self) -> None:
+        """Ask for what could not be saved; not in front of a window in which something is typed."""
+        if self._unsaved and self.app.screen is self:
+            self._ask(*self._unsaved.pop(0))
+        elif self._unsaved:
+            self.refuse(self._unsaved[-1][-1])
 
     def action_undo(self) -> None:
         """Take the last mark back."""
@@ -390,11 +388,12 @@ class Board(Page[None]):
         if text := self.query_one(Detail).copied:
             self.notify(terminal.copy(self.app, text))
 
-    @work(group="edit", exclusive=True, exit_on_error=False, description="edit the checklist")
-    async def action_edit(self) -> None:
+    def action_edit(self) -> None:
         """Edit the checklist at the item under the cursor."""
-        item = self._here()
-        line = await self._session.line(item.id if item else "")
+        self._do(self._edit(self.query_one(ItemList).highlighted or ""))
+
+    async def _edit(self, item: str) -> None:
+        line = await self._session.line(item)
         if wrong := await terminal.edit(self.app, self._session.place.checklist, line):
             self.refuse(wrong)
         self._follow_if_behind()

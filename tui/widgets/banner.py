@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.words import outside
+from checklist.language import gettext as _
+from checklist.reading import FileError
+from checklist.session import Session
+from tui.words import KeyOf, outside, trouble
 
 
 class Banner(Static):
@@ -27,3 +30,16 @@ class Banner(Static):
         """Show lines, or nothing."""
         self.set_class(bool(lines), "-said")
         self.update(Content("\n").join(map(outside, lines)).stylize("bold"))
+
+
+def warnings(session: Session, key_of: KeyOf) -> list[str]:
+    """Say what is not as usual for as long as it is so."""
+    lines = []
+    if session.readonly:
+        lines.append(_("Read-only: nothing is run or changed from here."))
+    if wrong := session.unread:
+        lines.append(trouble(wrong).removeprefix(f"{session.place.checklist.parent}/"))
+        last = _("What was read last is shown.")
+        edit = _("What was read last is shown; {key} opens the file at that line.")
+        lines.append(edit.format(key=key_of("edit")) if isinstance(wrong, FileError) else last)
+    return lines

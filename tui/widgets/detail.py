@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -20,7 +21,7 @@ from tui.messages import CheckOpened, Left, StepTicked
 from tui.widgets import facts
 from tui.widgets.evidence import HEADING, MUTED, copied, line
 from tui.widgets.pane import Block, Pane, Stop, block
-from tui.words import elapsed, outside
+from tui.words import elapsed, key_of, outside
 
 
 class Detail(Pane):
@@ -113,17 +114,15 @@ class Detail(Pane):
             return []
         whose, entries, trouble = self._history
         told = (entries, trouble) if whose == item.id else ((), "")
-        chosen = self.app._keymap  # noqa: SLF001  # Textual tells no other way what was set
-        running = _("running for {time}; {key} stops it").format(
-            time=self._elapsed, key=facts.key("cancel", chosen)
-        )
+        key = partial(key_of, self.app)
+        running = _("running for {time}; {key} stops it").format(time=self._elapsed, key=key("cancel"))
         parts: list[list[Block]] = [
             [
-                block(facts.head(item, chosen)),
+                block(facts.head(item, key)),
                 block([Content.styled(running, "bold $text-primary")] if self._elapsed else []),
                 block(facts.holds(item)),
             ],
-            [block(facts.evidence_head(item, self._now, chosen)), *self._evidence(item, width)],
+            [block(facts.evidence_head(item, self._now, key)), *self._evidence(item, width)],
             _steps(item),
             [block(facts.people(item, self._now))],
             [block(facts.past(*told, self._now))],

@@ -1,8 +1,7 @@
 """What is known about an item besides its evidence, in words for somebody who is tired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from types import MappingProxyType
 
 from textual.content import Content
 
@@ -14,29 +13,20 @@ from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport, StepReport
 from checklist.reports.text import advice, ago, event, void
 from probes.outcome import Verdict
-from tui import keymap
 from tui.widgets.evidence import HEADING, MUTED, hint, repair, took
-from tui.words import STATE_STYLE, outside, state, verdict
-
-NONE: Mapping[str, str] = MappingProxyType({})
-"""No keys were chosen: each binding has its own."""
+from tui.words import STATE_STYLE, KeyOf, outside, state, verdict
 
 
-def key(name: str, chosen: Mapping[str, str]) -> str:
-    """Return the key of a binding as it is written, where the operator chose others too."""
-    return keymap.written(keymap.keys_of(keymap.bindings()[name], chosen)[0])
-
-
-def head(item: ItemReport, chosen: Mapping[str, str] = NONE) -> list[Content]:
+def head(item: ItemReport, key_of: KeyOf) -> list[Content]:
     """Say what it is about, how it stands, and what that asks for.
 
     Args:
         item: The item.
-        chosen: The keys that the operator chose, by the id of their binding.
+        key_of: How the key of a binding is written.
     """
     lines = [
         outside(item.title).stylize("bold"),
-        Content.assemble(state(item.state), "  ", _asked(item, chosen)),
+        Content.assemble(state(item.state), "  ", _asked(item, key_of)),
     ]
     if item.severity != "blocker":
         lines.append(Content.styled(_("advisory: it does not hold the gate"), MUTED))
@@ -46,9 +36,9 @@ def head(item: ItemReport, chosen: Mapping[str, str] = NONE) -> list[Content]:
     return lines
 
 
-def _asked(item: ItemReport, chosen: Mapping[str, str]) -> str:
+def _asked(item: ItemReport, key_of: KeyOf) -> str:
     """Say what the state asks for, and the key that does it."""
-    run, mark = key("run", chosen), key("mark", chosen)
+    run, mark = key_of("run"), key_of("mark")
     match item.state:
         case State.VERIFIED:
             return _("proven by its own probe")
@@ -95,7 +85,7 @@ def holds(item: ItemReport) -> list[Content]:
     return lines
 
 
-def evidence_head(item: ItemReport, now: datetime, chosen: Mapping[str, str] = NONE) -> list[Content]:
+def evidence_head(item: ItemReport, now: datetime, key_of: KeyOf) -> list[Content]:
     """Say from where and when the evidence is, or why there is none."""
     title = Content.styled(_("Evidence"), HEADING)
     found = item.evidence
@@ -103,7 +93,7 @@ def evidence_head(item: ItemReport, now: datetime, chosen: Mapping[str, str] = N
         words = _("None: no probe is bound to this item, so a person answers for it.")
         return [title, Content(words)]
     if found is None:
-        return [title, Content(_("None yet: {key} runs the probe.").format(key=key("run", chosen)))]
+        return [title, Content(_("None yet: {key} runs the probe.").format(key=key_of("run")))]
     age = ago((now - found.started_at).total_seconds())
     facts = ", ".join([found.probe, age, took(found.duration)])
     lines = [Content.assemble(title, ("  " + facts, MUTED))]
