@@ -21,6 +21,7 @@ from tui.screens.help import Help
 from tui.screens.prompt import Prompt
 from tui.widgets.detail import Detail
 from tui.widgets.item_list import ItemList
+from tui.widgets.key_line import KeyLine
 
 ALL = [binding for group in keys.GROUPS for binding in group.bindings]
 SHOWN = (Console, Board, Choice, Help, Prompt, Detail, ItemList)
@@ -157,6 +158,22 @@ async def test_a_click_on_a_grey_key_says_why(guarded: Desk) -> None:
     undo = next(one for one in guarded.app.screen.query(FooterKey) if one.key == "u")
     await guarded.pilot.click(undo)
     await guarded.see("There is nothing [/ to take back.")
+
+
+async def test_the_line_of_keys_stays_as_it_is_until_a_key_looks_otherwise(desk: Desk) -> None:
+    await desk.see("space Resolve")
+    line = desk.app.screen.query_one(KeyLine)
+    keys_ = list(line.query(FooterKey))
+    await desk.press("j", "k", "j")
+    await desk.pilot.pause()
+    assert list(line.query(FooterKey)) == keys_
+    await desk.press("G")
+    await desk.see("space Attest")
+    run = next(one for one in line.query(FooterKey) if one.key == "r")
+    assert run.has_class("-disabled")
+    assert "manual is manual" in str(run.tooltip)
+    await desk.press("g")
+    await desk.see("space Resolve")
 
 
 async def test_a_click_on_a_key_does_what_it_does(guarded: Desk) -> None:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from checklist.events import Changed, CheckEnded, CheckStarted, Ended, Started
 from checklist.language import gettext as _
@@ -36,6 +36,7 @@ from tui.widgets.banner import Banner, warnings
 from tui.widgets.detail import Detail
 from tui.widgets.filter import Filter
 from tui.widgets.item_list import ItemList
+from tui.widgets.key_line import KeyLine
 from tui.widgets.progress import Progress
 from tui.widgets.verdict import VerdictLine
 
@@ -102,7 +103,7 @@ class Board(Page[None]):
                 yield Filter()
             yield Detail()
         yield Progress()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show what is known; look at the clock now and then."""

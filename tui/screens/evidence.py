@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets import Footer
 
 from checklist.glyphs import glyphs
 from checklist.language import gettext as _
@@ -21,6 +20,7 @@ from probes.outcome import now as clock
 from tui import keys, terminal
 from tui.page import Page
 from tui.widgets.evidence import HEADING, MUTED, bar, copied, figures, hint, repair, sparkline, took
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import Block, Pane, block
 from tui.words import one_line, outside, verdict
 
@@ -90,7 +90,7 @@ class EvidenceScreen(Page[None]):
     def compose(self) -> ComposeResult:
         """The text, and the keys."""
         yield Whole()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show it."""
