@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import msgspec
-import psutil
 
 from probes import parameters, registry
 from probes.clean import clean
@@ -328,6 +327,8 @@ def _children(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         if lists:
             return [int(word) for each in lists for word in each.read_text().split()]
+    import psutil
+
     with contextlib.suppress(psutil.Error):
         return [child.pid for child in psutil.Process(pid).children()]
     return []
@@ -342,6 +343,8 @@ def _descendants(pid: int) -> list[int]:
 
 def _belongs(pid: int, known: set[int], marks: set[str]) -> bool:
     """Tell whether an orphan was started by a run that is still going: same session, or same mark."""
+    import psutil
+
     try:
         if os.getsid(pid) in known:
             return True
@@ -358,4 +361,7 @@ def _signal(pids: list[int], *numbers: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
+    # It must be there already when processes are to be ended; the console needs but the names above.
+    import psutil  # noqa: F401  # as above
+
     _Server().serve()

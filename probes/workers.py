@@ -8,7 +8,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 import msgspec
-import psutil
 
 from probes.forkserver import GRACE, MARK, MAX_OUTCOME, Answer, Start, Stop
 from probes.outcome import Memory, Outcome, Reason, Verdict, unknown
@@ -154,6 +153,8 @@ def _outcome(answer: Answer) -> Outcome:
 
 def _end_marked(server: int) -> None:
     """Kill whatever a server left behind that was itself killed."""
+    import psutil
+
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(MARK, "").startswith(f"{server}."):

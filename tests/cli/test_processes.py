@@ -47,6 +47,39 @@ def test_a_check_loads_no_console(gonogo: str, folder: Path, surroundings: dict[
     assert found & {"textual", "rich", "redis", "sentry_sdk"} == set()
 
 
+CONSOLE = """
+import asyncio, sys
+from pathlib import Path
+from checklist.session import Session
+from tui.app import Console
+
+async def shown():
+    session = Session.open(Path(sys.argv[1]))
+    async with Console(session).run_test() as pilot:
+        await pilot.pause()
+        print(*{name.partition(".")[0] for name in sys.modules})
+    await session.close()
+
+asyncio.run(shown())
+"""
+
+
+def test_the_console_shows_itself_before_anything_is_loaded_that_only_a_run_needs(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONSOLE, str(little(tmp_path))],
+        cwd=REPOSITORY,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {*done.stdout.split()}
+    assert {"textual", "probes"} <= found
+    assert found & {"redis", "sentry_sdk", "psutil"} == set()
+
+
 EVERYTHING = """
 import importlib, pkgutil, sys
 for name in sys.argv[1:]:

@@ -31,6 +31,7 @@ from tui.messages import (
 from tui.page import Page
 from tui.runs import Runs
 from tui.screens.choice import Choice
+from tui.screens.evidence import EvidenceScreen
 from tui.screens.prompt import Prompt
 from tui.widgets.banner import Banner, warnings
 from tui.widgets.detail import Detail
@@ -153,8 +154,6 @@ class Board(Page[None]):
 
     def _show_evidence(self) -> None:
         """Let a line of evidence that is shown whole follow what has become of it."""
-        from tui.screens.evidence import EvidenceScreen
-
         detail = self.query_one(Detail)
         # Help may stand in front of it.
         for screen in self.app.screen_stack:
@@ -217,8 +216,6 @@ class Board(Page[None]):
 
     @on(CheckOpened)
     def _check_opened(self, message: CheckOpened) -> None:
-        from tui.screens.evidence import EvidenceScreen
-
         detail = self.query_one(Detail)
         if item := self._items.get(message.item):
             moment = self._session.clock()
