@@ -48,7 +48,8 @@ class Console(App[None], inherit_bindings=False):
             set_: What the operator has set; nothing if it is not said.
         """
         # Else Textual makes greys of the colours that are not wanted.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        wanted = True if "NO_COLOR" in os.environ else None
+        super().__init__(driver_class=terminal.Driver, ansi_color=wanted)
         # Movement on screen costs bytes over ssh and tells an operator nothing.
         self.animation_level = "none"
         self.settings = set_ or Settings()

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from weakref import WeakSet
 
 from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
 
 from checklist.language import gettext as _
 from probes.clean import strip
@@ -28,6 +29,41 @@ PATIENCE = 2.0
 
 _away: WeakSet[App[Any]] = WeakSet()
 """Consoles whose terminal is with another program: nothing is written to it."""
+
+
+class Driver(LinuxDriver):
+    """Textual's driver, for a terminal that may be closed at any time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as Textual gives them
+        """Write to standard error, as Textual does."""
+        super().__init__(*args, **kwargs)
+        self._file: Any = Forgiving(self._file)
+
+
+class Forgiving:
+    """A terminal: what is written to it when it is closed is lost, and whoever writes goes on.
+
+    An error would end Textual's thread that writes, and with it everything: the console then waits for ever
+    for room in a queue that nobody empties, and what it runs, runs on.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        """Write to a file."""
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write a text."""
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Send on what was written."""
+        with suppress(OSError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        """Return the number of the file."""
+        return self._file.fileno()
 
 
 def copy(app: App[Any], text: str) -> str:
