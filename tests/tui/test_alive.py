@@ -62,6 +62,21 @@ async def test_a_mark_that_could_not_be_saved_is_asked_again_with_its_words(desk
     await desk.state("cache", "resolved")
 
 
+async def test_what_was_not_saved_is_said_with_its_cause_until_something_is(desk: Desk) -> None:
+    status = desk.folder / "checklist.status.toml"
+    status.mkdir()
+    desk.verdict("cache", "pass")
+    await desk.press("r")
+    await wait_for(lambda: desk.session.unsaved, "it cannot be saved")
+    status.rmdir()
+    banner = desk.app.screen.query_one(Banner)
+    await wait_for(lambda: "Not saved" in str(banner.content), "it is said, also when nothing is wrong now")
+    assert "checklist.status.toml" in str(banner.content)
+    await desk.press("r")
+    await wait_for(lambda: not banner.display, "it is said no more")
+    await desk.state("cache", "verified")
+
+
 async def test_two_who_mark_the_same_item_are_told_and_asked(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

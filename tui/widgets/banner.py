@@ -37,9 +37,13 @@ def warnings(session: Session, key_of: KeyOf) -> list[str]:
     lines = []
     if session.readonly:
         lines.append(_("Read-only: nothing is run or changed from here."))
+    folder = f"{session.place.checklist.parent}/"
     if wrong := session.unread:
-        lines.append(trouble(wrong).removeprefix(f"{session.place.checklist.parent}/"))
+        lines.append(trouble(wrong).removeprefix(folder))
         last = _("What was read last is shown.")
         edit = _("What was read last is shown; {key} opens the file at that line.")
         lines.append(edit.format(key=key_of("edit")) if isinstance(wrong, FileError) else last)
+    elif session.unsaved:
+        lost = session.unsaved.removeprefix(folder)
+        lines.append(_("Not saved, so not done: {why}. Mend that, then do it again.").format(why=lost))
     return lines
