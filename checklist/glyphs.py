@@ -22,6 +22,7 @@ class Glyphs(NamedTuple):
         full: A cell of a bar that is filled.
         rest: A cell of a bar that is not.
         mark: Where the limit is in a bar.
+        least: Before a limit that is the least there is to be; one or two cells.
         heights: Cells of a line of figures, from the lowest to the highest.
         frame: Corners and lines of a panel: top left, top right, bottom left, bottom right, across, down.
         frame_here: The same of the panel that has the cursor, so that it stands out without colour.
@@ -39,6 +40,7 @@ class Glyphs(NamedTuple):
     full: str
     rest: str
     mark: str
+    least: str
     heights: str
     frame: str
     frame_here: str
@@ -66,6 +68,7 @@ UNICODE = Glyphs(
     full="━",
     rest="─",
     mark="┃",
+    least="≥",
     heights="▁▂▃▄▅▆▇█",
     frame="╭╮╰╯─│",
     frame_here="┏┓┗┛━┃",
@@ -92,6 +95,7 @@ ASCII = Glyphs(
     full="#",
     rest="-",
     mark="|",
+    least=">=",
     heights="_.-=+*%#",
     frame="++++-|",
     frame_here="++++=H",

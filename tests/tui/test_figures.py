@@ -11,7 +11,7 @@ from checklist import glyphs
 from checklist.reports.trend import Point
 from tests.checklist.making import hours, item
 from tests.tui.showing import check, found, shown
-from tui.widgets.evidence import bar, copied, sparkline, took
+from tui.widgets.evidence import bar, copied, figures, sparkline, took
 
 TIRED = item(cause="too little memory", steps=("Grow it", "Look again"), owner="Ann", repair="grow --by 2G")
 FULL = check("memory", "fail", observed=91, unit="%", limit=80, message="Memory at 91 %.", hint="Grow it.")
@@ -58,6 +58,28 @@ def test_a_bar_holds_a_figure_against_its_limit(
 ) -> None:
     line = bar(check(verdict=verdict, observed=observed, limit=limit))
     assert (line.plain if line else None) == drawn
+
+
+@pytest.mark.parametrize(
+    ("observed", "limit", "verdict", "said"),
+    [
+        # Room that is free must not read as room that is used up.
+        (94, 15, "pass", "94 % / ≥ 15 %"),
+        (3, 15, "fail", "3 % / ≥ 15 %"),
+        (3, 15, "pass", "3 % / 15 %"),
+        (94, 15, "fail", "94 % / 15 %"),
+        (15, 15, "pass", "15 % / 15 %"),
+        # Nearly too much or nearly too little: it does not show which.
+        (14, 15, "warn", "14 % / 15 %"),
+        (94, None, "pass", "94 %"),
+    ],
+)
+def test_a_limit_that_is_the_least_there_is_to_be_says_so(
+    observed: int, limit: int | None, verdict: str, said: str
+) -> None:
+    line = figures(check(verdict=verdict, observed=observed, limit=limit, unit="%"))
+    assert line
+    assert line.plain == said
 
 
 @given(

@@ -86,7 +86,18 @@ def figures(check: Check) -> Content | None:
     if check.limit is None:
         return observed
     limit = outside(figure(check.limit, check.unit)).stylize(MUTED)
-    return Content.assemble(observed, (" / ", MUTED), limit)
+    least = f"{glyphs().least} " if _is_least(check) else ""
+    return Content.assemble(observed, (f" / {least}", MUTED), limit)
+
+
+def _is_least(check: Check) -> bool:
+    """Tell whether a limit is the least there is to be, as its verdict shows: more passes, or less fails."""
+    observed, limit = number(check.observed), number(check.limit)
+    if observed is None or limit is None:
+        return False
+    return (observed > limit and check.verdict is Verdict.PASS) or (
+        observed < limit and check.verdict is Verdict.FAIL
+    )
 
 
 def line(
