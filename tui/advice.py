@@ -44,7 +44,8 @@ def _failed(item: ItemReport) -> bool:
 
 
 def _repair(item: ItemReport, key_of: KeyOf) -> str:
-    what = flat((item.evidence.hint if item.evidence else "") or item.repair)
+    # A command is what a tired hand wants; why it helps stands beside it, where there is room for the hint.
+    what = f"$ {flat(item.repair)}" if item.repair else flat(item.evidence.hint if item.evidence else "")
     if what:
         return _("{what}  ({key} on it runs its probe)").format(what=what, key=key_of("run"))
     return _("Repair it; then {key} on it runs its probe.").format(key=key_of("run"))

@@ -366,6 +366,7 @@ async def test_help_lists_every_key_and_every_state(desk: Desk) -> None:
     await desk.see("Run this item's own probe again")
     await desk.press("pagedown")
     await desk.see("waits for an item it comes after")
+    await desk.see("( )                 advisory: it does not hold the gate")
     await desk.press("escape")
     await desk.see("Infrastructure")
 

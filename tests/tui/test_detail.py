@@ -72,6 +72,7 @@ async def test_what_holds_it_and_what_to_do_stand_before_everything_else() -> No
             "fail: Memory at 91 %.",
             "→ Grow it.",
             "$ grow --by 2G",
+            "ctrl+z: the shell; fg: back here",
             "Evidence",
             "60 min ago",
             "memory",

@@ -69,9 +69,16 @@ def test_what_fails_is_repaired_as_its_probe_advises() -> None:
     assert step(found) == "Raise maxmemory.  (<run> on it runs its probe)"
 
 
+def test_a_command_that_repairs_it_stands_before_what_its_probe_advises() -> None:
+    broken = item("a", repair="systemctl restart a")
+    found = report(broken, a=Facts(evidence=hinting(broken, "Restart it, or look in its log.")))
+    assert step(found) == "$ systemctl restart a  (<run> on it runs its probe)"
+
+
 def test_what_fails_without_advice_is_repaired_by_the_command_of_its_item() -> None:
     broken = item("a", repair="systemctl restart a")
-    assert step(report(broken, a=Facts(evidence=evidence(broken, "warn")))).startswith("systemctl restart a")
+    found = report(broken, a=Facts(evidence=evidence(broken, "warn")))
+    assert step(found) == "$ systemctl restart a  (<run> on it runs its probe)"
     plain = item("a")
     assert step(report(plain, a=Facts(evidence=evidence(plain, "unknown")))).startswith(
         "Repair it; then <run>"

@@ -104,7 +104,9 @@ def text(chosen: Mapping[str, str], width: int) -> Content:
         width: Cells.
     """
     groups = [_part(_(title), [_row(one, chosen) for one in some], width) for title, some in keys.GROUPS]
-    states = _part(_("States"), [(state(one), _(meaning)) for one, meaning in MEANING.items()], width)
+    meanings = [(state(one), _(meaning)) for one, meaning in MEANING.items()]
+    advisory = (Content("( )"), _("advisory: it does not hold the gate"))
+    states = _part(_("States"), [*meanings, advisory], width)
     verdicts = _part(_("Verdicts"), [(verdict(one), _(meaning)) for one, meaning in VERDICTS.items()], width)
     where = _("Keys, bell and mouse are set in {file}.").format(file=config_file())
     settings = _part(_("Settings"), [(Content(), where)], width)

@@ -120,7 +120,7 @@ class Detail(Pane):
             [
                 block(facts.head(item, key)),
                 block([Content.styled(running, "bold $text-primary")] if self._elapsed else []),
-                block(facts.holds(item)),
+                block(facts.holds(item, chosen)),
             ],
             [block(facts.evidence_head(item, self._now, key)), *self._evidence(item, width)],
             _steps(item),

@@ -70,8 +70,8 @@ def _open(item: ItemReport, run: str, mark: str) -> str:
     return _("repair it, then {key} looks again").format(key=run)
 
 
-def holds(item: ItemReport) -> list[Content]:
-    """Say what is wrong, and what to do about it.
+def holds(item: ItemReport, chosen: Mapping[str, str] = NONE) -> list[Content]:
+    """Say what is wrong, and what to do about it: the keys as in `head`.
 
     Nothing once that may be done already, nor while what it waits for is wrong: that comes first.
     """
@@ -81,7 +81,9 @@ def holds(item: ItemReport) -> list[Content]:
     lines = [Content.assemble(verdict(found.verdict), ": ", outside(found.summary).stylize("bold"))]
     if advice(item):
         lines += [hint(found.hint)] if found.hint else []
-        lines += [repair(item.repair)] if item.repair else []
+        if item.repair:
+            shell = _("{key}: the shell; fg: back here").format(key=key("suspend", chosen))
+            lines += [repair(item.repair), Content.styled(shell, MUTED)]
     return lines
 
 
