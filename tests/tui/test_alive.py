@@ -70,7 +70,9 @@ async def test_what_was_not_saved_is_said_with_its_cause_until_something_is(desk
     await wait_for(lambda: desk.session.unsaved, "it cannot be saved")
     status.rmdir()
     banner = desk.app.screen.query_one(Banner)
-    await wait_for(lambda: "Not saved" in str(banner.content), "it is said, also when nothing is wrong now")
+    await wait_for(
+        lambda: "does not count" in str(banner.content), "it is said, also when nothing is wrong now"
+    )
     assert "checklist.status.toml" in str(banner.content)
     await desk.press("r")
     await wait_for(lambda: not banner.display, "it is said no more")

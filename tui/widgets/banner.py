@@ -45,5 +45,7 @@ def warnings(session: Session, key_of: KeyOf) -> list[str]:
         lines.append(edit.format(key=key_of("edit")) if isinstance(wrong, FileError) else last)
     elif session.unsaved:
         lost = session.unsaved.removeprefix(folder)
-        lines.append(_("Not saved, so not done: {why}. Mend that, then do it again.").format(why=lost))
+        lines.append(
+            _("What was done last does not count: {why}. Mend that, then do it again.").format(why=lost)
+        )
     return lines
