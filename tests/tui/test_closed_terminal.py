@@ -7,7 +7,8 @@ import pty
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from tests.conftest import wait_until
-from tui.terminal import Forgiving
+from tests.tui.conftest import Desk
+from tui.terminal import Driver, Forgiving
 
 
 def test_writing_to_a_closed_terminal_neither_ends_the_thread_that_writes_nor_fills_its_queue() -> None:
@@ -22,3 +23,7 @@ def test_writing_to_a_closed_terminal_neither_ends_the_thread_that_writes_nor_fi
     wait_until(lambda: not writer.is_alive(), "the thread has written all")
     with contextlib.suppress(OSError):
         file.close()
+
+
+async def test_the_console_draws_on_a_terminal_that_may_be_closed(desk: Desk) -> None:
+    assert desk.app.driver_class is Driver
