@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import itertools
+import os
 import secrets
 import shutil
 import signal
@@ -11,8 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from checklist.language import marked
 from cli.demo import scripts
 
 _ATTEMPTS = 5
@@ -28,8 +31,8 @@ _CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
 requirepass {password}
-dir "{folder}"
-logfile "{folder}/redis.log"
+dir .
+logfile redis.log
 save ""
 maxmemory 100mb
 maxmemory-policy noeviction
@@ -74,14 +77,14 @@ def running(folder: Path) -> Iterator[str]:
     home.mkdir()
     for _ in range(_ATTEMPTS):
         port = _free_port()
-        settings = _CONFIGURATION.format(port=port, password=password, folder=home)
-        (home / "redis.conf").write_text(settings)
+        (home / "redis.conf").write_text(_CONFIGURATION.format(port=port, password=password))
         process = subprocess.Popen(
-            ["redis-server", str(home / "redis.conf")],  # noqa: S607  # the operator's own, wherever it is
+            ["redis-server", "redis.conf"],  # noqa: S607  # the operator's own, wherever it is
+            cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  # the keeper has no threads
+            preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  # the keeper has no threads
         )
         try:
             if _fill(process, port, password):
@@ -94,13 +97,16 @@ def running(folder: Path) -> Iterator[str]:
             # Not TERM: one that is busy does not hear it, and what it holds is for nobody.
             process.kill()
             process.wait()
-    raise RuntimeError("redis-server does not start; another time it may")
+    raise RuntimeError(marked("redis-server does not start; another time it may"))
 
 
-def _end_with_parent() -> None:
+def _end_with(keeper: int) -> None:
     """Have the kernel end this process when the keeper is killed, since nobody else would. Linux only."""
     if sys.platform == "linux":
         _C.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != keeper:
+            # It was killed before the kernel knew.
+            os._exit(1)
 
 
 def _free_port() -> int:

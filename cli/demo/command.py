@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import click
 import msgspec
@@ -70,32 +70,56 @@ def _kept() -> Iterator[_Demo]:
         # A session of its own: ctrl-c and ctrl-z in the terminal are not for it.
         start_new_session=True,
     )
+    told = (msgspec.json.decode(line, type=_Said) for line in keeper.stdout or ())
+    folder: Path | None = None
     try:
-        yield _made(keeper)
+        folder = _begun(told)
+        yield _Demo(folder, _made(told))
     finally:
         if keeper.stdin:
             keeper.stdin.close()
         if keeper.stdout:
             keeper.stdout.close()
-        try:
-            keeper.wait(_LEAVE_S)
-            narrate(_("gonogo: the demo is over, and nothing of it is left"))
-        except subprocess.TimeoutExpired:
-            narrate(_("gonogo: the demo is over; what it made is still being taken away"))
+        if folder is not None:
+            _take_leave(keeper, folder)
 
 
-def _made(keeper: subprocess.Popen[bytes]) -> _Demo:
-    """Tell what is being made, until all is."""
-    folder, why = Path(), _("the process that builds it has ended")
-    for line in keeper.stdout or ():
-        said = msgspec.json.decode(line, type=_Said)
-        if said.folder:
-            folder = Path(said.folder)
-            narrate(_("gonogo: building a throw-away production in {folder}:").format(folder=folder))
-        elif said.making:
+def _begun(told: Iterator[_Said]) -> Path:
+    """Return the folder in which all is made."""
+    for said in told:
+        narrate(_("gonogo: building a throw-away production in {folder}:").format(folder=said.folder))
+        return Path(said.folder)
+    return _not_built()
+
+
+def _made(told: Iterator[_Said]) -> dict[str, str]:
+    """Tell what is being made, until all is; return the variables that the probes are told by."""
+    for said in told:
+        if said.making:
             narrate(f"  {_(_BROKEN[said.making])}")
-        elif said.failed:
-            why = said.failed
         elif said.ready is not None:
-            return _Demo(folder, said.ready)
-    return refuse(_("the demo cannot be built: {why}").format(why=why))
+            return said.ready
+        else:
+            _not_built(_(said.failed))
+    return _not_built()
+
+
+def _not_built(why: str = "") -> NoReturn:
+    why = why or _("the process that builds it has ended")
+    refuse(_("the demo cannot be built: {why}").format(why=why))
+
+
+def _take_leave(keeper: subprocess.Popen[bytes], folder: Path) -> None:
+    """Say how much of the demo is gone."""
+    try:
+        keeper.wait(_LEAVE_S)
+    except subprocess.TimeoutExpired:
+        narrate(_("gonogo: the demo is over; what it made is still being taken away"))
+        return
+    # It may have been killed, or not be allowed to remove what others have put there.
+    words = (
+        _("gonogo: the demo is over, but {folder} is left: remove it")
+        if folder.exists()
+        else _("gonogo: the demo is over, and nothing of it is left")
+    )
+    narrate(words.format(folder=folder))

@@ -74,7 +74,7 @@ def _keep(folder: Path) -> None:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever stops it is told; nobody else could tell
-        _tell(failed=f"{type(error).__name__}: {error}")
+        _tell(failed=str(error) or type(error).__name__)
 
 
 if __name__ == "__main__":

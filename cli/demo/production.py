@@ -4,9 +4,15 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from checklist.language import marked
 from cli.demo import cache, paper, scripts, shop, tracker
+from probes.secrets.sources import in_repository
 
 _NO_REDIS = "redis-server is not installed here"
+IN_REPOSITORY = marked(
+    "the folder for temporary files is inside a git repository, which has a say about what is a source:"
+    " set TMPDIR to another folder"
+)
 
 
 @contextlib.contextmanager
@@ -23,6 +29,8 @@ def running(folder: Path, say: Callable[[str], None]) -> Iterator[dict[str, str]
     Raises:
         CalledProcessError, FileError, OSError, RuntimeError, StoreError: If it cannot be made.
     """
+    if in_repository(folder):
+        raise RuntimeError(IN_REPOSITORY)
     # What runs is on this machine: no proxy stands in between, whatever the operator's environment says.
     variables = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     missing = {} if cache.is_possible() else {"cache": _NO_REDIS}

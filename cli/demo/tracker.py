@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from checklist.language import marked
 from cli.demo import ingest, scripts
 
 _FIX = """\
@@ -18,7 +19,11 @@ echo "The tracker takes $(cat sentry/quota) events a minute now."
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the tracker, and write the script that repairs it; yields the variables that lead to it."""
+    """Run the tracker, and write the script that repairs it; yields the variables that lead to it.
+
+    Raises:
+        RuntimeError: If it does not come up.
+    """
     quota = folder / "sentry" / "quota"
     quota.parent.mkdir()
     quota.write_text("0\n")
@@ -31,7 +36,10 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            said = json.loads(process.stdout.readline() if process.stdout else b"")
+            line = process.stdout.readline() if process.stdout else b""
+            if not line:
+                raise RuntimeError(marked("the error tracker does not start; another time it may"))
+            said = json.loads(line)
             yield {
                 "SENTRY_DSN": said["dsn"],
                 "SENTRY_TOKEN": said["token"],

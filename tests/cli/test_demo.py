@@ -40,7 +40,8 @@ TOOLS = ("sh", "tar", "date", "sha256sum", "sed", "mv", "cp", "rm", "cat", "git"
 @pytest.fixture
 def demo(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The checklist of a demo; its parameter names the servers and clients there are, if not all."""
-    folder, programs = tmp_path / "a demo", tmp_path / "bin"
+    # What a shell or a file of settings would take for its own.
+    folder, programs = tmp_path / 'one\'s "demo" \\ $HOME {}', tmp_path / "bin"
     folder.mkdir()
     programs.mkdir()
     if (installed := getattr(request, "param", None)) is not None:
@@ -228,6 +229,16 @@ def test_it_says_why_it_cannot_be_built(tmp_path: Path) -> None:
         assert "No such file or directory: 'sh'" in told(process, "failed")
         process.wait(20)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_not_built_where_git_has_a_say(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    folder = tmp_path / "ignored"
+    folder.mkdir()
+    with keeper(folder) as process:
+        assert told(process, "failed") == production.IN_REPOSITORY
+        process.wait(20)
+    assert list(folder.iterdir()) == []
 
 
 def test_it_needs_a_terminal_and_says_so(call: Call, tmp_path: Path) -> None:

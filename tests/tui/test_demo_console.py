@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -149,6 +150,22 @@ def test_nothing_is_left_however_it_ends(
             case _:
                 os.kill(terminal.pid, signal.Signals[how])
         assert (terminal.ended() == 0) == (how == "q")
+    expect_nothing_left(family, environment)
+
+
+def test_what_is_left_when_the_keeper_was_killed_is_named(
+    gonogo: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with Terminal([gonogo, "demo"], tmp_path, environment, size=(140, 40)) as terminal:
+        terminal.see("NO-GO")
+        folder, family = folder_of(terminal), family_of(terminal)
+        [keeper] = [process for process in family if "cli.demo.keeper" in process.cmdline()]
+        keeper.kill()
+        terminal.press("q")
+        assert terminal.ended() == 0
+        assert f"over, but {folder} is left" in terminal.raw.decode()
+        assert b"nothing of it is left" not in terminal.raw
+        shutil.rmtree(folder)
     expect_nothing_left(family, environment)
 
 
