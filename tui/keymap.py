@@ -26,6 +26,7 @@ _NAMES = {name for key in Keys if (name := key.value.rpartition("+")[2]).isalnum
 _NAMES |= {*_CHARACTERS, "space"}
 _MODIFIERS = ("ctrl", "alt", "shift")
 _WRITTEN = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup"}
+_READ = {short: name for name, short in _WRITTEN.items()}
 
 
 def bindings() -> dict[str, Binding]:
@@ -79,7 +80,8 @@ def checked(wanted: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
 def _named(word: str) -> str:
     """Return a key by Textual's name for it."""
     word = "space" if word.isspace() else word.strip()
-    return _name(word) if len(word) == 1 else word
+    *modifiers, name = word.split("+")
+    return _name(word) if len(word) == 1 else "+".join([*modifiers, _READ.get(name, name)])
 
 
 def _is_key(key: str) -> bool:

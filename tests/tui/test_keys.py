@@ -92,6 +92,13 @@ def test_a_key_is_written_as_people_write_it(key: str, written: str) -> None:
     assert keymap.written(key) == written
 
 
+def test_a_key_can_be_chosen_as_it_is_written() -> None:
+    keys_ = {str(one.id): one.key for one in ALL if one.id not in keymap.FIXED}
+    written = {name: ",".join(map(keymap.written, key.split(","))) for name, key in keys_.items()}
+    assert written["page-down"] == "pgdn,ctrl+d"
+    assert keymap.checked(written) == (keys_, {})
+
+
 def test_the_documentation_names_every_binding_with_its_keys() -> None:
     text = (REPOSITORY / "docs" / "console.md").read_text()
     for one in ALL:
