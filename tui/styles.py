@@ -6,6 +6,7 @@ CSS = """
     max-width: 95%;
     height: auto;
     max-height: 95%;
+    overflow-y: auto;
     border: round $primary;
     background: $surface;
     padding: 0 1;

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import ClassVar, NamedTuple
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -76,19 +76,32 @@ class Prompt(Window[dict[str, str] | None]):
         with Vertical(classes="window") as window:
             window.border_title = self._title
             yield Label(outside(self._lead))
+            yield Label("", classes="wrong")
             for question in self._questions:
-                yield Label(Content(question.label), classes="hint")
+                yield Label(Content(question.label), id=f"{question.key}-asked", classes="hint")
                 answer = self._answers.get(question.key, question.answer)
                 field = Input(answer, id=question.key, select_on_focus=False)
                 field.cursor_blink = False
                 yield field
-            yield Label("", classes="wrong")
             yield Label(Content(_("enter saves   tab next field   esc goes back")), classes="hint")
 
     def on_mount(self) -> None:
         """Say what was wrong with what was answered before."""
         if self._wrong:
-            self._say(self._wrong)
+            self._say(self._wrong, self._questions[0].key)
+
+    def on_resize(self) -> None:
+        """Keep in sight what is typed."""
+        self._reveal()
+
+    @on(events.DescendantFocus)
+    def _reveal(self) -> None:
+        """Bring the field that is typed in into sight, below its question and what is wrong with its answer."""
+        if isinstance(self.focused, Input):
+            above = self.query_one(f"#{self.focused.id}-asked", Label)
+            wrong = self.query_one(".wrong", Label)
+            asked = wrong if wrong.display and wrong.region.bottom == above.region.y else above
+            asked.scroll_visible(animate=False, top=True)
 
     @on(Input.Submitted)
     def submit(self) -> None:
@@ -99,16 +112,18 @@ class Prompt(Window[dict[str, str] | None]):
             answer = field.value.strip()
             if wrong := _wrong(question, answer):
                 field.focus()
-                self._say(wrong)
+                self._say(wrong, question.key)
                 return
             answers[question.key] = answer
         self.dismiss(answers)
 
-    def _say(self, wrong: str) -> None:
+    def _say(self, wrong: str, question: str) -> None:
+        """Say what is wrong, where it is asked."""
         label = self.query_one(".wrong", Label)
         label.update(outside(wrong))
         label.display = True
-        label.scroll_visible(animate=False)
+        self.query_one(".window").move_child(label, before=self.query_one(f"#{question}-asked"))
+        self.call_after_refresh(self._reveal)
 
     def action_cancel(self) -> None:
         """Go back."""
