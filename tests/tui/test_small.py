@@ -30,7 +30,8 @@ async def test_what_is_wrong_with_an_answer_stands_above_its_field(tmp_path: Pat
 
 async def test_an_item_opens_where_its_cursor_is(tmp_path: Path) -> None:
     # Until it is opened the pane has no size here.
-    long = CHECKLIST.replace("The cache is healthy", "The cache is healthy " * 9)
+    notes = 'steps = ["Grow it"]\nnotes = ["' + "Something to know. " * 30 + '"]'
+    long = CHECKLIST.replace('steps = ["Grow it", "Look [again]"]', notes)
     async with open_desk(tmp_path, long, size=(40, 12)) as desk:
         await desk.press("enter")
         await desk.see("[ ] Grow it")

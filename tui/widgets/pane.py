@@ -116,8 +116,10 @@ class Pane(ScrollView, can_focus=True):
         self.draw()
 
     def on_resize(self) -> None:
-        """Wrap anew."""
+        """Wrap anew; on a small terminal this is the first time that there is room at all."""
         self.draw_anew()
+        if self.has_focus and self.cursor:
+            self._reveal(self.cursor)
 
     def notify_style_update(self) -> None:
         """Take on other colours."""
