@@ -180,7 +180,15 @@ LIST = (
 
 FILTER = (
     _key("filter-keep", "enter,down", "keep", marked("Keep"), marked("Keep the filter and go to the list")),
-    _key("filter-clear", "escape", "clear", marked("Clear"), marked("Show every item again"), shown="esc"),
+    _key(
+        "filter-clear",
+        "escape",
+        "clear",
+        marked("Clear"),
+        marked("Show every item again"),
+        shown="esc",
+        footer=True,
+    ),
 )
 """Keys while the words of a filter are typed."""
 

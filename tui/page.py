@@ -7,9 +7,11 @@ from textual import events
 from textual.binding import ActiveBinding, Binding
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
 from textual.widgets._footer import FooterKey  # not exported, and the only way to know a key that was clicked
 
 from checklist.language import gettext as _
+from tui import keymap
 
 T = TypeVar("T")
 
@@ -57,6 +59,9 @@ class Page(Screen[T]):
         found: dict[str, ActiveBinding] = {}
         for key, (node, binding, enabled, _tip) in super().active_bindings.items():
             one = self.shown(binding)
+            if isinstance(self.focused, Input):
+                # Its first key may be a letter of what is typed: `?`, where only f1 is still a key.
+                one = dataclasses.replace(one, key_display=keymap.written(key))
             why = self.why_not(one.action) if is_ours(binding) else ""
             found[key] = ActiveBinding(node, one, enabled and not why, why or one.tooltip)
         return found

@@ -85,6 +85,13 @@ async def test_every_letter_and_a_slash_are_letters_of_the_filter(wide: Desk) ->
     assert wide.session.status.revision == 0
 
 
+async def test_the_footer_names_only_keys_that_are_not_typed(wide: Desk) -> None:
+    await wide.press("slash")
+    await wide.see("esc Clear f1 Help")
+    await wide.press("f1")
+    await wide.see("The item under the cursor")
+
+
 async def test_a_key_that_the_operator_gave_to_the_filter_is_a_letter_in_it(wide: Desk) -> None:
     wide.app.set_keymap({"filter": "f"})
     await wide.press("f", *"fff")
