@@ -107,6 +107,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _read(path: Path, troubles: list[str]) -> tuple[dict[str, Any], str]:
     """Return a file, parsed and as text; nothing if it is not there or cannot be read."""
+    if _is_pipe(path):
+        troubles.append(str(FileError(path, None, _("not a file"))))
+        return {}, ""
     try:
         text = read_text(path)
         return parse_toml(text, path), text
@@ -114,6 +117,14 @@ def _read(path: Path, troubles: list[str]) -> tuple[dict[str, Any], str]:
         if not isinstance(error.__context__, FileNotFoundError):
             troubles.append(str(error))
         return {}, ""
+
+
+def _is_pipe(path: Path) -> bool:
+    """Tell whether opening it would wait for whoever writes to it, and the console never open."""
+    try:
+        return path.is_fifo()
+    except OSError:
+        return False
 
 
 def keep_theme(theme: str, environment: Mapping[str, str] = os.environ) -> None:

@@ -51,7 +51,7 @@ def verdict(found: Verdict) -> Content:
 
 def outside(text: str) -> Content:
     """Return text from outside as it is, with nothing in it that a terminal or Textual would obey."""
-    return Content(strip(text))
+    return Content(_even(strip(text)))
 
 
 def trouble(error: Exception) -> str:
@@ -67,8 +67,12 @@ _JOINER = re.compile("[\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]")
 
 def flat(text: str) -> str:
     """Return text from outside as one line that every terminal draws in the same number of cells."""
+    return _even(" ".join(strip(text).split()))
+
+
+def _even(text: str) -> str:
     # Hangul may come in parts that are drawn apart.
-    return _JOINER.sub("", normalize("NFC", " ".join(strip(text).split())))
+    return _JOINER.sub("", normalize("NFC", text))
 
 
 def one_line(text: str, width: int) -> str:

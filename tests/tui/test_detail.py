@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from rich.cells import cell_len
@@ -220,6 +221,14 @@ async def test_the_cursor_stays_on_its_line_when_the_evidence_is_another() -> No
         assert app.cursor == "clients"
         app.detail.show(shown(found(WORD)), NOW, None)
         assert app.cursor == "policy"
+
+
+async def test_letters_that_come_in_parts_are_drawn_whole() -> None:
+    parts = normalize("NFD", "한글 제목")
+    async with OnePane(shown(about=item(title=f"{parts}\u200d", steps=(parts,)))).run_test(
+        size=ROOMY
+    ) as pilot:
+        assert screen_text(pilot.app).count("한글 제목") == 2
 
 
 async def test_long_text_scrolls_to_its_end_and_back_with_every_key() -> None:

@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -84,6 +85,12 @@ def test_a_file_that_cannot_be_used_is_told_and_counts_for_nothing(home: Path, t
 def test_a_folder_in_place_of_the_file_is_told() -> None:
     settings.config_file().mkdir(parents=True)
     assert "cannot be read" in settings.load().troubles[0]
+
+
+def test_a_pipe_in_place_of_the_file_is_told_and_not_waited_for() -> None:
+    settings.config_file().parent.mkdir(parents=True)
+    os.mkfifo(settings.config_file())
+    assert "not a file" in settings.load().troubles[0]
 
 
 async def test_the_console_opens_on_a_bad_file_and_says_what_is_wrong(home: Path, tmp_path: Path) -> None:
