@@ -12,7 +12,6 @@ from textual.widgets._footer import FooterKey  # not exported, and the only way 
 
 from checklist.language import gettext as _
 from tui import keymap
-from tui.compositing import WholeLetters
 
 T = TypeVar("T")
 
@@ -25,16 +24,6 @@ class Page(Screen[T]):
     `why_not` before it does anything, so a key, a click on it in the footer and a command of the palette are
     all refused in the same words, and an action itself need not look again.
     """
-
-    def __init__(
-        self,
-        name: str | None = None,
-        id: str | None = None,  # noqa: A002  # Textual's name
-        classes: str | None = None,
-    ) -> None:
-        """Make an empty screen."""
-        super().__init__(name, id, classes)
-        self._compositor = WholeLetters()
 
     def why_not(self, action: str) -> str:  # noqa: ARG002  # for screens to override
         """Return a sentence on why an action, as a binding names it, cannot be done now; empty if it can."""
