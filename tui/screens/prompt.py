@@ -96,7 +96,7 @@ class Prompt(Window[dict[str, str] | None]):
 
     @on(events.DescendantFocus)
     def _reveal(self) -> None:
-        """Bring the field that is typed in into sight, below its question and what is wrong with its answer."""
+        """Bring the field that is typed in into sight, below its question and what is wrong there."""
         if isinstance(self.focused, Input):
             above = self.query_one(f"#{self.focused.id}-asked", Label)
             wrong = self.query_one(".wrong", Label)

@@ -120,7 +120,7 @@ class Detail(Pane):
             [
                 block(facts.head(item, key)),
                 block([Content.styled(running, "bold $text-primary")] if self._elapsed else []),
-                block(facts.holds(item, chosen)),
+                block(facts.holds(item, key)),
             ],
             [block(facts.evidence_head(item, self._now, key)), *self._evidence(item, width)],
             _steps(item),
@@ -134,8 +134,8 @@ class Detail(Pane):
     def _evidence(self, item: ItemReport, width: int) -> list[Block]:
         if item.evidence is None:
             return []
-        holds, found = bool(facts.holds(item)), item.evidence
-        told, advised = (found.summary, found.hint) if holds else ("", "")
+        found = item.evidence
+        told, advised = (found.summary, found.hint) if facts.is_wrong(item) else ("", "")
         trends = self.trends
         return [
             Block(

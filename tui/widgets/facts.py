@@ -70,19 +70,26 @@ def _open(item: ItemReport, run: str, mark: str) -> str:
     return _("repair it, then {key} looks again").format(key=run)
 
 
-def holds(item: ItemReport, chosen: Mapping[str, str] = NONE) -> list[Content]:
+def is_wrong(item: ItemReport) -> bool:
+    """Tell whether what its probe found is wrong and still stands."""
+    found = item.evidence
+    wrong = found is not None and found.verdict is not Verdict.PASS
+    return wrong and not item.outdated and item.state is not State.INHIBITED
+
+
+def holds(item: ItemReport, key_of: KeyOf) -> list[Content]:
     """Say what is wrong, and what to do about it: the keys as in `head`.
 
     Nothing once that may be done already, nor while what it waits for is wrong: that comes first.
     """
     found = item.evidence
-    if found is None or found.verdict is Verdict.PASS or item.outdated or item.state is State.INHIBITED:
+    if found is None or not is_wrong(item):
         return []
     lines = [Content.assemble(verdict(found.verdict), ": ", outside(found.summary).stylize("bold"))]
     if advice(item):
         lines += [hint(found.hint)] if found.hint else []
         if item.repair:
-            shell = _("{key}: the shell; fg: back here").format(key=key("suspend", chosen))
+            shell = _("{key}: the shell; fg: back here").format(key=key_of("suspend"))
             lines += [repair(item.repair), Content.styled(shell, MUTED)]
     return lines
 
@@ -103,7 +110,7 @@ def evidence_head(item: ItemReport, now: datetime, key_of: KeyOf) -> list[Conten
         claimed = item.claim and found.started_at <= item.claim.at
         words = _("Found before it was resolved.") if claimed else _("Found before it was reopened.")
         lines.append(Content(words))
-    if not holds(item):
+    if not is_wrong(item):
         said = any(check.message and check.message in found.summary for check in found.checks)
         lines += [] if said else [outside(found.summary)]
     return lines
