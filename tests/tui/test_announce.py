@@ -118,3 +118,11 @@ def test_an_editor_is_told_the_line_in_its_own_way(
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", editor)
     assert terminal._command(terminal._editor(), Path("c.toml"), 7) == words
+
+
+async def test_an_editor_that_is_open_is_neither_opened_again_nor_ended(wire: Any) -> None:
+    terminal._away.add(wire)
+    try:
+        assert await terminal.edit(wire, Path("c.toml"), 1) == ""
+    finally:
+        terminal._away.discard(wire)
