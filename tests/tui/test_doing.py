@@ -59,6 +59,8 @@ def test_every_action_of_the_board_that_is_no_look_is_refused_where_nothing_may_
 async def test_a_read_only_console_says_so_all_the_time(tmp_path: Path) -> None:
     async with open_desk(tmp_path, readonly=True) as desk:
         assert "Read-only" in str(desk.app.screen.query_one(Banner).content)
+        # Nor is a key advised that would be refused.
+        assert "runs all that is not green" not in desk.text
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ async def test_a_resize_fits_the_words_anew() -> None:
 async def test_what_no_key_of_the_board_mends_is_given_no_key() -> None:
     found = report(item("a"))
     held = replace(found, gate=found.gate.held_by("not everything is saved: no room"))
-    async with top(held, trouble=True) as (app, _):
+    async with top(held, helpless=True) as (app, _):
         assert "not everything is saved: no room" in screen_text(app)
         assert "→" not in screen_text(app)
 

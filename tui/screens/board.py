@@ -139,8 +139,8 @@ class Board(Page[None]):
             return
         self._shown = (self._report, ages, str(self._session.unread))
         self._items = {item.id: item for item in self._report.items}
-        blind = bool(self._session.unsaved or self._session.unread)
-        self.query_one(VerdictLine).show(self._report, trouble=blind)
+        helpless = bool(self._session.unsaved or self._session.unread or self._session.readonly)
+        self.query_one(VerdictLine).show(self._report, helpless=helpless)
         self.query_one(Banner).show(warnings(self._session, self._key_of))
         self.query_one(ItemList).show(self._report, moment)
         self._show_detail()

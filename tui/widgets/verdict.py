@@ -39,7 +39,7 @@ class VerdictLine(Horizontal):
         """Show nothing yet."""
         super().__init__()
         self._report: StatusReport | None = None
-        self._trouble = False
+        self._helpless = False
 
     def compose(self) -> ComposeResult:
         """The verdict, where it stands, why, and what to do."""
@@ -49,15 +49,15 @@ class VerdictLine(Horizontal):
             yield Static(id="why")
             yield Static(id="how")
 
-    def show(self, report: StatusReport, *, trouble: bool = False) -> None:
+    def show(self, report: StatusReport, *, helpless: bool = False) -> None:
         """Show the decision as it stands.
 
         Args:
             report: The state of everything.
-            trouble: Whether the first reason is about a file that cannot be read or saved, which no key of
-                the board mends.
+            helpless: Whether no key helps: the first reason is about a file that cannot be read or saved,
+                or nothing may be changed.
         """
-        self._report, self._trouble = report, trouble
+        self._report, self._helpless = report, helpless
         self._draw()
 
     def on_resize(self) -> None:
@@ -79,7 +79,7 @@ class VerdictLine(Horizontal):
         head = cut(stands(report), room - first.cell_length)
         name = cut(_name(report), room - first.cell_length - Content(head).cell_length - 2)
         why, more = (proof(report), "") if gate.go else (gate.reasons[0], _more(len(gate.reasons) - 1))
-        how = _rests_on(report) if gate.go else "" if self._trouble else next_step(report, self._key_of)
+        how = _rests_on(report) if gate.go else "" if self._helpless else next_step(report, self._key_of)
         arrow = f"{glyphs().arrow} " if how and not gate.go else ""
         # A narrow terminal has room for the reason alone.
         more = more if room > NARROW // 2 else ""
