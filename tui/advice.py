@@ -39,7 +39,7 @@ def _failed(item: ItemReport) -> bool:
         found is not None
         and found.verdict is not Verdict.PASS
         and not item.outdated
-        and item.state in (State.OPEN, State.REOPENED)
+        and item.state in (State.OPEN, State.REOPENED, State.RESOLVED)
     )
 
 

@@ -19,6 +19,10 @@ Toast {
     max-width: 90%;
     padding: 0 1;
 }
+/* A wide letter that lies across the edge of something below it is lost: no message reaches over the list. */
+Board.-usual Toast, Board.-wide Toast {
+    max-width: 45%;
+}
 """
 
 ASCII = """

@@ -139,7 +139,7 @@ def test_leaving_while_a_probe_runs_leaves_no_process(
         terminal.see("Something slow")
         terminal.press("jr")
         terminal.see("running for")
-        wait_until(pids.exists, "the probe runs")
+        wait_until(lambda: pids.exists() and pids.read_text(), "the probe runs")
         family = psutil.Process(terminal.pid).children(recursive=True)
         assert int(pids.read_text()) in [process.pid for process in family]
         match how:

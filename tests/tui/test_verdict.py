@@ -92,6 +92,15 @@ def test_advice_from_before_a_claim_is_not_given_again() -> None:
     assert "<run>" in step(report(item("a"), a=facts))
 
 
+def test_a_claim_that_its_probe_could_not_judge_is_advised_what_the_probe_says() -> None:
+    of = item("a")
+    facts = Facts(claim=claim(at=hours(-2)), evidence=evidence(of, "unknown", at=hours(-1)))
+    doubted = replace(facts.evidence, outcome=replace(facts.evidence.outcome, hint="Set REDIS_URL."))
+    found = report(of, a=replace(facts, evidence=doubted))
+    assert found.items[0].state == "resolved"
+    assert step(found) == "Set REDIS_URL.  (<run> on it runs its probe)"
+
+
 def test_when_all_is_claimed_and_nothing_proven_it_is_plain_what_comes_next() -> None:
     found = report(*map(item, "abc"), **{name: Facts(claim=claim()) for name in "abc"})
     assert found.gate.reasons[0] == "a: resolved by Ann, not proven: its probe has not run since"

@@ -46,6 +46,8 @@ def _asked(item: ItemReport, key_of: KeyOf) -> str:
             return _("a person's word, not measured")
         case State.WAIVED if item.waiver:
             return _("accepted for now, up to {day}").format(day=item.waiver.until)
+        case State.RESOLVED if is_wrong(item):
+            return _("claimed; its probe could not tell: see to that, then {key} looks again").format(key=run)
         case State.RESOLVED:
             return _("claimed, not proven: {key} runs its probe").format(key=run)
         case State.INHIBITED:
