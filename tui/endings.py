@@ -43,9 +43,11 @@ def of_check(ended: CheckEnded, report: StatusReport, key_of: KeyOf, *, resumabl
 
 
 def _open(report: StatusReport, key: str) -> str:
-    number = sum(item.state not in GREEN for item in report.items)
+    # An advisory item that is not green would be one item more than there is to do.
+    number = sum(item.severity == "blocker" and item.state not in GREEN for item in report.items)
     if number == 0:
-        return _("All is green. {key} runs the final check, which alone can make GO.").format(key=key)
-    return ngettext("{number} item is not green.", "{number} items are not green.", number).format(
-        number=number
-    )
+        return _("No item holds the gate. {key} runs the final check, which alone can make GO.").format(
+            key=key
+        )
+    text = ngettext("{number} item holds the gate.", "{number} items hold the gate.", number)
+    return text.format(number=number)

@@ -87,7 +87,7 @@ async def test_the_footer_calls_the_mark_what_it_is_for_the_item(desk: Desk) -> 
 async def test_run_open_tells_how_many_are_left(desk: Desk) -> None:
     desk.verdict("cache", "fail")
     await desk.press("R")
-    await desk.hear("2 items are not green.")
+    await desk.hear("2 items hold the gate.")
 
 
 async def test_a_run_that_took_long_tells_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

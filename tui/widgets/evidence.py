@@ -37,17 +37,17 @@ def bar(check: Check, cells: int = CELLS) -> Content | None:
     there is to be, so the mark says whether that is bad: unless it passes, it is the glyph of the verdict.
 
     Returns:
-        The bar; None where there is no figure, no limit, or one below 0, which is no length.
+        The bar; None where there is no figure, no limit, or one of 0 or less, which is no length.
     """
     observed, limit = number(check.observed), number(check.limit)
-    if observed is None or limit is None or limit < 0:
+    if observed is None or limit is None or limit <= 0:
         return None
-    mark = int(cells * AT) if limit else 0
+    mark = int(cells * AT)
     most = cells - mark - 1
     if observed > limit:
-        before, beyond = mark, (max(1, int(min((observed / limit - 1) * mark, most))) if limit else most)
+        before, beyond = mark, max(1, int(min((observed / limit - 1) * mark, most)))
     else:
-        share = max(0.0, observed / limit) if limit else 0
+        share = max(0.0, observed / limit)
         # What is short of the limit is visibly short of it.
         before = mark if observed == limit else min(int(share * mark) or int(observed > 0), max(0, mark - 1))
         beyond = 0
