@@ -61,11 +61,11 @@ CONSOLE = (
     ),
     _key(
         "palette",
-        "ctrl+p,colon",
+        "colon,ctrl+p",
         "command_palette",
-        marked("Commands"),
+        marked("Menu"),
         marked("Find what can be done by its name"),
-        shown="ctrl+p :",
+        footer=True,
     ),
     _key(
         "mouse",
