@@ -26,6 +26,8 @@ for name in [*os.environ]:
         del os.environ[name]
 # English, with every glyph.
 os.environ["LC_ALL"] = "C.UTF-8"
+# Where no terminal is, as in CI, nothing says of which kind those are that tests open.
+os.environ["TERM"] = "xterm-256color"
 
 
 @pytest.fixture

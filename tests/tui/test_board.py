@@ -200,7 +200,7 @@ async def test_keys_are_answered_while_probes_run_and_a_final_check_can_be_stopp
         await desk.press("F")
         await desk.see("A check is running already")
         await desk.press("x")
-        await desk.see("it does not count")
+        await desk.hear("it does not count")
         assert desk.session.status.final_check is None
         assert not desk.session.running
         await desk.press("x")
@@ -216,7 +216,7 @@ async def test_a_stopped_final_check_that_cannot_be_gone_on_with_promises_nothin
         await desk.press("enter")
         await desk.state("manual", "attested")
         await desk.press("x")
-        await desk.see("it does not count. F begins")
+        await desk.hear("it does not count. F begins")
 
 
 async def test_a_stopped_final_check_is_gone_on_with_or_begun_anew(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ async def test_a_stopped_final_check_is_gone_on_with_or_begun_anew(tmp_path: Pat
         await desk.press("F")
         await desk.state("cache", "verified")
         await desk.press("x")
-        await desk.see("it does not count. F goes")
+        await desk.hear("it does not count. F goes")
         await desk.press("F")
         await desk.see("stopped after 1 of 2 probes")
         await desk.press("escape")
@@ -337,7 +337,7 @@ async def test_stopping_all_starts_nothing_more(tmp_path: Path) -> None:
         await desk.press("G", "F")
         await desk.see("Final check 0/2")
         await desk.press("x")
-        await desk.see("it does not count")
+        await desk.hear("it does not count")
         assert not desk.session.running
 
 

@@ -224,7 +224,7 @@ def test_ctrl_z_without_a_shell_stops_nothing(
 
 def test_make_run_opens_the_demo() -> None:
     told = subprocess.run(
-        ["make", "--dry-run", "--old-file", ".venv/run.stamp", "run"],
+        ["make", "--no-print-directory", "--dry-run", "--old-file", ".venv/run.stamp", "run"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
