@@ -3,7 +3,6 @@
 from checklist.language import gettext as _
 from checklist.lifecycle import GREEN, State
 from checklist.reports.status_report import ItemReport, StatusReport
-from probes.outcome import Verdict
 from tui.ordering import holds
 from tui.words import KeyOf, flat
 
@@ -23,24 +22,13 @@ def next_step(report: StatusReport, key_of: KeyOf) -> str:
         return _("See to {items} first.").format(items=", ".join(worst.waits_for))
     if worst.probe is None:
         return _("{key} on it attests it, once it is so.").format(key=key_of("mark"))
-    if _failed(worst):
+    if worst.is_wrong:
         return _repair(worst, key_of)
     held = [item for item in blockers if holds(item)]
-    if len(held) > 1 and not any(map(_failed, held)):
+    if len(held) > 1 and not any(item.is_wrong for item in held):
         text = _("{rest} runs all that is not green; then {final}, the final check, can make GO.")
         return text.format(rest=key_of("run-open"), final=key_of("final-check"))
     return _("{key} on it runs its probe: only that proves it.").format(key=key_of("run"))
-
-
-def _failed(item: ItemReport) -> bool:
-    """Tell whether its probe found something that still stands, so that another run is not all it takes."""
-    found = item.evidence
-    return (
-        found is not None
-        and found.verdict is not Verdict.PASS
-        and not item.outdated
-        and item.state in (State.OPEN, State.REOPENED, State.RESOLVED)
-    )
 
 
 def _repair(item: ItemReport, key_of: KeyOf) -> str:

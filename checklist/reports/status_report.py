@@ -9,7 +9,7 @@ from checklist.gate import Gate, decide
 from checklist.lifecycle import GREEN, State, days_late, states, waits_for, why_void
 from checklist.status import Attestation, Claim, FinalCheck, Reopening, Status, Waiver
 from checklist.zones import day
-from probes.outcome import Outcome
+from probes.outcome import Outcome, Verdict
 
 
 class ChecklistReport(msgspec.Struct, frozen=True):
@@ -77,6 +77,16 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the evidence is older than what a person has said since: what it advised may be done."""
         said = [word.at for word in (self.claim, self.reopening) if word]
         return self.evidence is not None and any(self.evidence.started_at <= at for at in said)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether its probe found something wrong that still stands, so that another run is not all it takes.
+
+        While it waits for another item, that one comes first.
+        """
+        found = self.evidence
+        wrong = found is not None and found.verdict is not Verdict.PASS
+        return wrong and not self.outdated and self.state is not State.INHIBITED
 
     @property
     def moments(self) -> list[datetime]:

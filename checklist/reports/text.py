@@ -12,7 +12,7 @@ from checklist.lifecycle import State, counts
 from checklist.reports.status_report import ItemReport, StatusReport
 from checklist.status import Waiver
 from probes.figures import size
-from probes.outcome import Check, Figure, Outcome, Verdict
+from probes.outcome import Check, Figure, Outcome
 
 
 def status(
@@ -138,7 +138,7 @@ def hint(words: str) -> list[str]:
 
 def advice(item: ItemReport) -> list[str]:
     """Return what to do next about an item, unless it may be done already: then its probe has to run."""
-    if item.evidence is None or item.outdated or item.evidence.verdict is Verdict.PASS:
+    if item.evidence is None or not item.is_wrong:
         return []
     return [*hint(item.evidence.hint), *hint(item.repair)]
 

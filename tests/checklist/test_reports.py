@@ -271,3 +271,20 @@ def test_a_waiver_that_does_not_hold_says_why() -> None:
     assert "waived by Bob until 2025-06-26: next week (does not hold: its last day is past)" in text.status(
         report, NOW
     )
+
+
+def test_advice_is_given_while_what_was_found_is_wrong_and_nothing_else_comes_first() -> None:
+    linked = checklist(item("host"), item("cache", after=("host",), repair="restart it"))
+    late = linked.items[1]
+
+    def advised(**facts: Any) -> list[str]:
+        known = proven(linked).having("cache", Facts(**facts))
+        return text.advice(build(known, linked).items[1])
+
+    assert advised(evidence=evidence(late, "warn")) == ["→ restart it"]
+    assert advised(evidence=evidence(late)) == []
+    assert advised(evidence=evidence(late, "fail"), claim=claim(at=NOW)) == []
+    failing = proven(linked).having("host", Facts(evidence=evidence(linked.items[0], "fail")))
+    waiting = failing.having("cache", Facts(evidence=evidence(late, "fail")))
+    assert build(waiting, linked).items[1].state is State.INHIBITED
+    assert text.advice(build(waiting, linked).items[1]) == []

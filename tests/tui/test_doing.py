@@ -135,3 +135,9 @@ async def test_what_says_a_key_says_the_one_that_was_chosen(tmp_path: Path) -> N
         await desk.press("escape")
         desk.session.place.checklist.write_text("not toml")
         await desk.see("E opens the file")
+
+
+def test_every_key_of_the_board_is_known_to_change_something_or_to_look_only() -> None:
+    actions = {binding.action for binding in keys.BOARD}
+    assert actions - possible.CHANGES == {"filter", "sort", "copy"}
+    assert possible.CHANGES - actions == {"tick"}

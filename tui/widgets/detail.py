@@ -135,7 +135,7 @@ class Detail(Pane):
         if item.evidence is None:
             return []
         found = item.evidence
-        told, advised = (found.summary, found.hint) if facts.is_wrong(item) else ("", "")
+        told, advised = (found.summary, found.hint) if item.is_wrong else ("", "")
         trends = self.trends
         return [
             Block(

@@ -11,7 +11,7 @@ from checklist.language import gettext as _
 from checklist.language import ngettext
 from checklist.lifecycle import State
 from checklist.reports.status_report import ItemReport, StepReport
-from checklist.reports.text import advice, ago, event, void
+from checklist.reports.text import ago, event, void
 from probes.outcome import Verdict
 from tui.widgets.evidence import HEADING, MUTED, hint, repair, took
 from tui.words import STATE_STYLE, KeyOf, outside, state, verdict
@@ -46,7 +46,7 @@ def _asked(item: ItemReport, key_of: KeyOf) -> str:
             return _("a person's word, not measured")
         case State.WAIVED if item.waiver:
             return _("accepted for now, up to {day}").format(day=item.waiver.until)
-        case State.RESOLVED if is_wrong(item):
+        case State.RESOLVED if item.is_wrong:
             return _("claimed; its probe could not tell: see to that, then {key} looks again").format(key=run)
         case State.RESOLVED:
             return _("claimed, not proven: {key} runs its probe").format(key=run)
@@ -72,27 +72,19 @@ def _open(item: ItemReport, run: str, mark: str) -> str:
     return _("repair it, then {key} looks again").format(key=run)
 
 
-def is_wrong(item: ItemReport) -> bool:
-    """Tell whether what its probe found is wrong and still stands."""
-    found = item.evidence
-    wrong = found is not None and found.verdict is not Verdict.PASS
-    return wrong and not item.outdated and item.state is not State.INHIBITED
-
-
 def holds(item: ItemReport, key_of: KeyOf) -> list[Content]:
     """Say what is wrong, and what to do about it: the keys as in `head`.
 
     Nothing once that may be done already, nor while what it waits for is wrong: that comes first.
     """
     found = item.evidence
-    if found is None or not is_wrong(item):
+    if found is None or not item.is_wrong:
         return []
     lines = [Content.assemble(verdict(found.verdict), ": ", outside(found.summary).stylize("bold"))]
-    if advice(item):
-        lines += [hint(found.hint)] if found.hint else []
-        if item.repair:
-            shell = _("{key}: the shell; fg: back here").format(key=key_of("suspend"))
-            lines += [repair(item.repair), Content.styled(shell, MUTED)]
+    lines += [hint(found.hint)] if found.hint else []
+    if item.repair:
+        shell = _("{key}: the shell; fg: back here").format(key=key_of("suspend"))
+        lines += [repair(item.repair), Content.styled(shell, MUTED)]
     return lines
 
 
@@ -112,7 +104,7 @@ def evidence_head(item: ItemReport, now: datetime, key_of: KeyOf) -> list[Conten
         claimed = item.claim and found.started_at <= item.claim.at
         words = _("Found before it was resolved.") if claimed else _("Found before it was reopened.")
         lines.append(Content(words))
-    if not is_wrong(item):
+    if not item.is_wrong:
         said = any(check.message and check.message in found.summary for check in found.checks)
         lines += [] if said else [outside(found.summary)]
     return lines
